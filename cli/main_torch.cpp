@@ -1,0 +1,10 @@
+// The `graft-torch` program: the commands that link LibTorch.
+#include <string>
+#include <vector>
+
+#include "torch_commands.h"
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  return graft::cli::run_program(graft::cli::torch_commands(), args);
+}

@@ -1,0 +1,32 @@
+// A family as a table: which HF tensor fills which rows of which runtime
+// tensor. The same table drives loading, saving, the inventory and adapter
+// names. Entry point: make_weight_table.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "graft/base/row_set.h"
+#include "graft/formats/hf/model_config.h"
+#include "graft/match/module_info.h"
+
+namespace graft {
+
+// One HF tensor of the checkpoint.
+struct WeightRow {
+  std::string hf_name;       // "model.layers.0.self_attn.q_proj.weight"
+  std::string runtime_name;  // "decoder.layers.0.self_attention.linear_qkv.weight"
+  std::vector<std::int64_t> shape;  // of the HF tensor
+  RowSet rows;               // of the runtime tensor's first dimension
+};
+
+// Every tensor that the model has, in runtime registration order. A tied
+// model has no row for the head.
+std::vector<WeightRow> make_weight_table(const ModelConfig& config);
+
+// The modules of the runtime model in its walk order (containers included),
+// with their HF names: what the live model's own inventory must equal.
+Inventory make_family_inventory(const ModelConfig& config);
+
+}  // namespace graft

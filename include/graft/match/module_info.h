@@ -1,0 +1,69 @@
+// What selection knows about one module of a model, and the ordered list of
+// them. Entry points: ModuleInfo, Inventory. Made by formats (from files) or
+// by peft (from a live module tree); the same selection code serves both.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/base/dtype.h"
+#include "graft/base/row_set.h"
+
+namespace graft {
+
+enum class LayerKind {
+  kLinear, kColumnParallel, kRowParallel,
+  kTeColumn, kTeLayerNormColumn, kTeRow,
+  kTeGrouped, kTeDuplicated,
+  kConv1d, kConv2d, kEmbedding, kNorm, kRouter,
+  kContainer, kModuleList, kModuleDict, kSequential,
+};
+
+// The kinds that exclude mode may pick: plain, column, row, and with
+// `te_available` the TE-style column, layer-norm column and row linears.
+bool is_linear_kind(LayerKind kind, bool te_available);
+
+std::string_view layer_kind_name(LayerKind kind);
+
+// One name of (a part of) the module in the Hugging Face naming world.
+struct ModulePart {
+  std::string path;       // "model.layers.0.self_attn.q_proj"
+  std::string component;  // "linear_q", "linear_k", "linear_v",
+                          // "linear_fc1_gate", "linear_fc1_up"; empty when
+                          // the part is the whole module
+  RowSet rows;            // rows of the module's weight
+};
+
+struct ModuleInfo {
+  std::string path;  // runtime (Megatron) path, or the HF path in an
+                     // inventory without a family table
+  LayerKind kind = LayerKind::kContainer;
+  std::int64_t in = 0;   // linear: input features; embedding: vocabulary
+  std::int64_t out = 0;  // linear: output features; embedding: width
+  bool has_bias = false;
+  std::optional<DType> dtype;           // storage type of the weight, if known
+  std::optional<std::int64_t> layer;    // decoder layer
+  std::optional<std::int64_t> expert;
+  std::vector<ModulePart> parts;        // HF names, in row order; empty for
+                                        // containers and without a table
+  bool output_head = false;
+  std::optional<std::size_t> same_as;   // earlier module that is this object
+  std::uint64_t parameter_count = 0;    // direct parameters of the module
+
+  // The last component of `path`.
+  std::string_view name() const;
+};
+
+struct Inventory {
+  std::string source;                // file or model it was made from
+  std::optional<std::string> model_type;
+  bool has_family_table = false;     // false: HF names only
+  std::vector<ModuleInfo> modules;   // pre-order, registration order; no root
+  std::uint64_t total_parameters = 0;  // of the whole base model
+};
+
+}  // namespace graft

@@ -1,0 +1,80 @@
+// What is adapted: the single truth that training, saving, merging, exporting
+// and the printed table read. Entry points: Plan, plan_to_text, plan_to_json.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graft/base/row_set.h"
+#include "graft/match/module_info.h"
+#include "graft/match/rule.h"
+
+namespace graft {
+
+// One adapter: a pair A (rank, in), B (rows, rank) on rows of one module.
+struct Site {
+  std::string module;                 // ModuleInfo::path
+  std::string component;              // "linear_q", ...; empty: whole module
+  std::vector<std::string> hf_paths;  // HF modules it covers, in row order
+  std::vector<RowSet> hf_rows;        // their rows, within the module's rows
+  RowSet rows;                        // rows of the module's weight
+  std::int64_t in = 0;
+  std::int64_t module_out = 0;        // all rows of the module
+  LayerKind layer_kind = LayerKind::kLinear;
+  std::optional<std::int64_t> layer;
+  std::optional<std::int64_t> expert;
+  std::size_t rule = 0;               // index of the rule that won
+  std::string pattern;                // the entry that won
+  AdapterSettings adapter;            // rank and alpha after the patterns
+  double scale = 1.0;                 // lora_scale(adapter)
+
+  // rank * (in + rows); plus rows for DoRA's magnitude.
+  std::int64_t parameter_count() const;
+  // module, or module's parent + component: unique within a plan.
+  std::string path() const;
+};
+
+struct EntryReport {
+  std::size_t rule = 0;
+  std::string entry;
+  std::vector<std::size_t> sites;        // indices of the sites it won
+  std::size_t shadowed = 0;              // hits that an earlier entry won
+  std::vector<std::string> suggestions;  // nearest names when nothing hit
+};
+
+struct Exclusion {
+  std::string path;
+  std::string reason;  // "exclude entry 'lm_head'", "output head", ...
+};
+
+struct Plan {
+  std::string source;
+  std::optional<std::string> model_type;
+  bool has_family_table = false;
+  std::uint64_t base_parameters = 0;
+  std::vector<Site> sites;         // inventory order, then row order
+  std::vector<EntryReport> entries;
+  std::vector<Exclusion> exclusions;
+  std::vector<std::string> warnings;
+
+  std::uint64_t trainable_parameters() const;
+};
+
+// "0-31", "0,2,4-10"; empty for none.
+std::string compress_layers(std::vector<std::int64_t> layers);
+
+// The table that `graft plan` prints.
+std::string plan_to_text(const Plan& plan);
+// Schema "graft.plan/1", documented in docs/formats/plan.md.
+std::string plan_to_json(const Plan& plan);
+
+// Throws ConfigError naming every entry that a person wrote and that selected
+// nothing (unless its rule allows it), with suggestions; the others are
+// returned as warnings.
+std::vector<std::string> check_unmatched(const Plan& plan,
+                                         const std::vector<Rule>& rules);
+
+}  // namespace graft
