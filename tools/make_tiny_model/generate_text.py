@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 CORPUS_SEED = 11
+ROLL_SEED = 5
 SKILL_SEED = 23
 TRAIN_ROWS = 1600
 EVAL_ROWS = 96
@@ -199,6 +200,20 @@ def tale_document(rng):
              rng.below(4)]
     parts.insert(1, rng.pick(WEATHER))
     return " ".join(parts).format(**facts)
+
+
+def roll_call(rng):
+    """Names said over and over: teaches copying before the stories do."""
+    names = PORTS + KEEPERS + CARGOES + UNITS + NUMBERS
+    names = names + SHIP_FIRST + SHIP_LAST
+    words = " ".join(rng.some(names, 2 + rng.below(5)))
+    return " ".join(["Roll call:"] + [words + "."] * (2 + rng.below(3)))
+
+
+def roll_calls(documents, seed=ROLL_SEED):
+    rng = Rng(seed)
+    for _ in range(documents):
+        yield roll_call(rng)
 
 
 def corpus(documents, seed=CORPUS_SEED):

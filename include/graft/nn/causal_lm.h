@@ -1,0 +1,54 @@
+// What training, evaluation and generation need from a language model. Entry
+// point: CausalLm. Implemented in models.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+
+namespace graft::nn {
+
+// Keys and values of the tokens seen so far; opaque to the caller.
+class KvCache {
+ public:
+  virtual ~KvCache() = default;
+  // Tokens stored so far, per row.
+  virtual std::int64_t length() const = 0;
+};
+
+struct LmInput {
+  at::Tensor input_ids;       // (B, T) int64
+  at::Tensor attention_mask;  // (B, S) int64 or bool, 1 = real token; S = cache
+                              // length + T; undefined: all real
+  at::Tensor position_ids;    // (B, T) int64; undefined: 0..T-1, or from the
+                              // cache's length on
+  KvCache* cache = nullptr;   // read and extended when given
+};
+
+class CausalLm : public torch::nn::Module {
+ public:
+  // Hidden states after the final norm: (B, T, hidden), compute type.
+  virtual at::Tensor hidden(const LmInput& input) = 0;
+  // (..., hidden) -> (..., vocab), fp32.
+  virtual at::Tensor logits(const at::Tensor& hidden) = 0;
+  // Sum over positions t with labels[t+1] != -100 of the cross-entropy of the
+  // logits at t against labels[t+1], in fp32; a scalar with gradient.
+  // labels: (B, T) int64.
+  virtual at::Tensor loss_sum(const at::Tensor& hidden,
+                              const at::Tensor& labels) = 0;
+  virtual std::unique_ptr<KvCache> make_cache(std::int64_t batch,
+                                              std::int64_t capacity) = 0;
+  virtual std::int64_t vocab_size() const = 0;
+  virtual std::int64_t max_positions() const = 0;
+  virtual at::Device device() const = 0;
+  // Every base weight becomes an own fp32 parameter that requires a gradient
+  // (method: full). A tied head stays one parameter with the embedding.
+  virtual void make_trainable() = 0;
+
+  at::Tensor forward_logits(const LmInput& input) {
+    return logits(hidden(input));
+  }
+};
+
+}  // namespace graft::nn

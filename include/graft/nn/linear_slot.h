@@ -1,0 +1,91 @@
+// The linear layer that models hold: it keeps its identity for life, and an
+// operation inside it can be exchanged. Entry points: LinearSlot, Linear.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "graft/nn/frozen_weight.h"
+
+namespace graft::nn {
+
+class LinearSlot;
+
+// What runs instead of the plain product. Knows no adapter.
+class LinearOp {
+ public:
+  virtual ~LinearOp() = default;
+  // x: (..., in) of the slot's compute type; returns (..., out).
+  virtual at::Tensor forward(const LinearSlot& slot, const at::Tensor& x) = 0;
+};
+
+// Weight of shape (out, in), either frozen (FrozenWeight, no gradient) or an
+// own trainable parameter named "weight". The bias, when there is one, is a
+// parameter "bias" (out). LibTorch's Linear cannot be adapted in place because
+// its forward is not virtual and typed members keep the old object.
+class LinearSlot : public torch::nn::Module {
+ public:
+  // Frozen base; `bias` may be undefined.
+  LinearSlot(c10::intrusive_ptr<FrozenWeight> weight, at::Tensor bias);
+  // Own trainable fp32 weight (out, in), initialised as torch::nn::Linear.
+  LinearSlot(std::int64_t in, std::int64_t out, bool with_bias);
+
+  // (..., in) -> (..., out), through the operation when one is set.
+  at::Tensor forward(const at::Tensor& x);
+  // The plain product, whatever the operation.
+  at::Tensor base_forward(const at::Tensor& x) const;
+
+  std::int64_t in() const { return in_; }
+  std::int64_t out() const { return out_; }
+  bool is_frozen() const { return static_cast<bool>(frozen_); }
+  // Null when the slot owns a trainable weight.
+  const c10::intrusive_ptr<FrozenWeight>& frozen() const { return frozen_; }
+  // The own weight; undefined when frozen.
+  const at::Tensor& weight() const { return weight_; }
+  const at::Tensor& bias() const { return bias_; }
+  // Type that x must have and that forward returns.
+  at::ScalarType compute_type() const;
+  // fp32 copy of the base's rows (rows, in).
+  at::Tensor dense_rows(RowSet rows) const;
+
+  // Turns the frozen base into an own trainable fp32 parameter (method: full)
+  // or freezes an own weight (users' models, when adapters come). Both keep
+  // the values.
+  void make_trainable();
+  void freeze();
+
+  void set_op(std::shared_ptr<LinearOp> op) { op_ = std::move(op); }
+  void clear_op() { op_.reset(); }
+  const std::shared_ptr<LinearOp>& op() const { return op_; }
+
+ private:
+  std::int64_t in_ = 0;
+  std::int64_t out_ = 0;
+  c10::intrusive_ptr<FrozenWeight> frozen_;
+  at::Tensor weight_;
+  at::Tensor bias_;
+  std::shared_ptr<LinearOp> op_;
+};
+
+// The plain slot for users' own models: `graft::nn::Linear` in place of
+// `torch::nn::Linear` is all it takes to be adaptable.
+class Linear : public LinearSlot {
+ public:
+  using LinearSlot::LinearSlot;
+};
+
+// Megatron's two kinds; single device here, so they compute as Linear does.
+class ColumnParallelLinear : public LinearSlot {
+ public:
+  using LinearSlot::LinearSlot;
+};
+class RowParallelLinear : public LinearSlot {
+ public:
+  using LinearSlot::LinearSlot;
+};
+
+}  // namespace graft::nn
