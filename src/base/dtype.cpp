@@ -40,8 +40,8 @@ std::optional<DType> dtype_from_name(std::string_view name) {
 }
 
 bool is_computable(DType dtype) {
-  return dtype == DType::kF64 || dtype == DType::kF32 ||
-         dtype == DType::kF16 || dtype == DType::kBF16;
+  return dtype == DType::kF64 || dtype == DType::kF32 || dtype == DType::kF16 ||
+         dtype == DType::kBF16;
 }
 
 }  // namespace graft

@@ -12,8 +12,8 @@ std::string ErrorText::str() const {
   };
   append(": ", what);
   if (!got.empty()) append(": got ", got);
-  if (!expected.empty()) append(got.empty() ? ": expected " : ", expected ",
-                                expected);
+  if (!expected.empty())
+    append(got.empty() ? ": expected " : ", expected ", expected);
   if (!hint.empty()) append(". ", hint);
   return out;
 }

@@ -43,8 +43,7 @@ std::uint16_t f32_to_bf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
   const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
-  return static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x40u
-                                        : rounded >> 16);
+  return static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x40u : rounded >> 16);
 }
 
 float f16_to_f32(std::uint16_t bits) {
@@ -78,8 +77,7 @@ std::uint16_t f32_to_f16(float value) {
   return static_cast<std::uint16_t>(sign | (rounded >> 13));
 }
 
-void to_f32(DType dtype, const void* source, std::size_t count,
-            float* target) {
+void to_f32(DType dtype, const void* source, std::size_t count, float* target) {
   switch (dtype) {
     case DType::kF32:
       if (count != 0) std::memcpy(target, source, count * sizeof(float));

@@ -41,9 +41,18 @@ TEST(Half, EveryBf16PatternSurvivesARoundTrip) {
 
 // The compiler's own _Float16 is the oracle for rounding.
 TEST(Half, F16RoundsToNearestEven) {
-  const std::array values{1.0f + 0x1p-11f, 1.0f + 3 * 0x1p-11f, 65519.0f,
-                          65520.0f, 0x1p-25f, 0x1.8p-25f, 3 * 0x1p-26f,
-                          1e-8f, 0.1f, 2049.0f, -2051.0f, 1e9f,
+  const std::array values{1.0f + 0x1p-11f,
+                          1.0f + 3 * 0x1p-11f,
+                          65519.0f,
+                          65520.0f,
+                          0x1p-25f,
+                          0x1.8p-25f,
+                          3 * 0x1p-26f,
+                          1e-8f,
+                          0.1f,
+                          2049.0f,
+                          -2051.0f,
+                          1e9f,
                           std::numeric_limits<float>::infinity()};
   for (const float value : values) {
     const float expected = static_cast<float>(static_cast<_Float16>(value));

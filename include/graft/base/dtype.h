@@ -9,10 +9,21 @@
 namespace graft {
 
 enum class DType {
-  kF64, kF32, kF16, kBF16,
-  kI64, kI32, kI16, kI8,
-  kU64, kU32, kU16, kU8,
-  kBool, kF8E4M3, kF8E5M2,
+  kF64,
+  kF32,
+  kF16,
+  kBF16,
+  kI64,
+  kI32,
+  kI16,
+  kI8,
+  kU64,
+  kU32,
+  kU16,
+  kU8,
+  kBool,
+  kF8E4M3,
+  kF8E5M2,
 };
 
 // Bytes per element.

@@ -20,7 +20,8 @@ LogSink set_log_sink(LogSink sink);
 // Sets a sink for its own lifetime; tests and commands use it.
 class ScopedLogSink {
  public:
-  explicit ScopedLogSink(LogSink sink) : previous_(set_log_sink(std::move(sink))) {}
+  explicit ScopedLogSink(LogSink sink)
+      : previous_(set_log_sink(std::move(sink))) {}
   ~ScopedLogSink() { set_log_sink(std::move(previous_)); }
   ScopedLogSink(const ScopedLogSink&) = delete;
   ScopedLogSink& operator=(const ScopedLogSink&) = delete;
