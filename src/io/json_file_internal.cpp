@@ -1,0 +1,181 @@
+// A SAX builder that checks depth and duplicate keys while it builds the
+// document. Entry points are in the header; everything else is private.
+#include "io/json_file_internal.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "graft/base/error.h"
+#include "graft/io/mapped_file.h"
+
+namespace graft {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Keeps messages printable: foreign bytes never reach the terminal.
+std::string printable(std::string_view text) {
+  constexpr std::size_t kLimit = 200;
+  std::string out;
+  for (const char c : text.substr(0, kLimit)) {
+    out += c >= 0x20 && c < 0x7f ? c : '?';
+  }
+  if (text.size() > kLimit) out += "...";
+  return out;
+}
+
+template <typename Json>
+class StrictBuilder {
+ public:
+  using Object = typename Json::object_t;
+  using Array = typename Json::array_t;
+
+  explicit StrictBuilder(Json& root) : slot_(&root) {}
+
+  const std::string& problem() const { return problem_; }
+
+  bool null() { return put(Json(nullptr)); }
+  bool boolean(bool value) { return put(Json(value)); }
+  bool number_integer(std::int64_t value) { return put(Json(value)); }
+  bool number_unsigned(std::uint64_t value) { return put(Json(value)); }
+  bool number_float(double value, const std::string&) {
+    return put(Json(value));
+  }
+  bool string(std::string& value) { return put(Json(std::move(value))); }
+  bool binary(typename Json::binary_t&) { return fail("binary value"); }
+  bool start_object(std::size_t) { return open(Json(Object())); }
+  bool start_array(std::size_t) { return open(Json(Array())); }
+  bool end_array() { return close(); }
+
+  bool key(std::string& name) {
+    Object& object = stack_.back()->template get_ref<Object&>();
+    if constexpr (kOrdered) {
+      // The vector's own emplace_back: ordered_map's is a linear search.
+      static_cast<typename Object::Container&>(object).emplace_back(
+          std::move(name), Json());
+      slot_ = &object.back().second;
+    } else {
+      const auto [place, is_new] = object.emplace(name, Json());
+      if (!is_new) return fail("duplicate key '" + printable(name) + "'");
+      slot_ = &place->second;
+    }
+    return true;
+  }
+
+  bool end_object() {
+    if constexpr (kOrdered) {
+      const Object& object = stack_.back()->template get_ref<Object&>();
+      std::vector<std::string_view> names;
+      for (const auto& entry : object) names.push_back(entry.first);
+      std::sort(names.begin(), names.end());
+      const auto twice = std::adjacent_find(names.begin(), names.end());
+      if (twice != names.end()) {
+        return fail("duplicate key '" + printable(*twice) + "'");
+      }
+    }
+    return close();
+  }
+
+  bool parse_error(std::size_t, const std::string&,
+                   const nlohmann::detail::exception& error) {
+    const std::string_view text = error.what();
+    const std::size_t end = text.find("] ");  // drops "[json.exception...]"
+    return fail(printable(end == text.npos ? text : text.substr(end + 2)));
+  }
+
+ private:
+  static constexpr bool kOrdered =
+      !std::is_same_v<Object, nlohmann::json::object_t>;
+
+  bool fail(std::string problem) {
+    problem_ = std::move(problem);
+    return false;
+  }
+
+  Json* place(Json&& value) {
+    if (!stack_.empty() && stack_.back()->is_array()) {
+      Array& array = stack_.back()->template get_ref<Array&>();
+      array.push_back(std::move(value));
+      return &array.back();
+    }
+    *slot_ = std::move(value);
+    return slot_;
+  }
+
+  bool put(Json&& value) {
+    place(std::move(value));
+    return true;
+  }
+
+  bool open(Json&& value) {
+    if (stack_.size() == kJsonDepthLimit) {
+      return fail("nested deeper than " + std::to_string(kJsonDepthLimit) +
+                  " levels");
+    }
+    stack_.push_back(place(std::move(value)));
+    return true;
+  }
+
+  bool close() {
+    stack_.pop_back();
+    return true;
+  }
+
+  Json* slot_;  // where the next value of an object, or the root, goes
+  std::vector<Json*> stack_;
+  std::string problem_;
+};
+
+template <typename Json>
+Json parse_text(std::string_view text, const fs::path& path,
+                std::string_view operation) {
+  Json root;
+  StrictBuilder<Json> builder(root);
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
+    throw FileError(ErrorText{
+        .operation = std::string(operation),
+        .what = path.string() + ": invalid JSON: " + builder.problem()});
+  }
+  return root;
+}
+
+}  // namespace
+
+std::string read_text_file(const fs::path& path, std::string_view operation,
+                           std::uint64_t limit) {
+  const auto file = MappedFile::open(path);
+  const auto bytes = file->bytes();
+  if (bytes.size() > limit) {
+    throw FileError(ErrorText{.operation = std::string(operation),
+                              .what = path.string() + ": file too large",
+                              .got = std::to_string(bytes.size()) + " bytes",
+                              .expected = "at most " + std::to_string(limit)});
+  }
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+nlohmann::json parse_json_text(std::string_view text, const fs::path& path,
+                               std::string_view operation) {
+  return parse_text<nlohmann::json>(text, path, operation);
+}
+
+nlohmann::json parse_json_file(const fs::path& path,
+                               std::string_view operation) {
+  return parse_json_text(read_text_file(path, operation), path, operation);
+}
+
+nlohmann::ordered_json parse_ordered_json_text(std::string_view text,
+                                               const fs::path& path,
+                                               std::string_view operation) {
+  return parse_text<nlohmann::ordered_json>(text, path, operation);
+}
+
+nlohmann::ordered_json parse_ordered_json_file(const fs::path& path,
+                                               std::string_view operation) {
+  return parse_ordered_json_text(read_text_file(path, operation), path,
+                                 operation);
+}
+
+}  // namespace graft
