@@ -8,7 +8,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "graft/base/row_set.h"
 #include "graft/nn/frozen_weight.h"
 
 namespace graft::nn {
@@ -21,6 +24,12 @@ class LinearOp {
   virtual ~LinearOp() = default;
   // x: (..., in) of the slot's compute type; returns (..., out).
   virtual at::Tensor forward(const LinearSlot& slot, const at::Tensor& x) = 0;
+};
+
+// A named part of a fused layer's output: "linear_q" on rows [0, 576).
+struct RowComponent {
+  std::string name;
+  RowSet rows;
 };
 
 // Weight of shape (out, in), either frozen (FrozenWeight, no gradient) or an
@@ -58,6 +67,16 @@ class LinearSlot : public torch::nn::Module {
   void make_trainable();
   void freeze();
 
+  // What the model that holds the slot says about it, for selection: the parts
+  // of a fused layer in row order (none: one whole), and whether it makes the
+  // logits.
+  void set_components(std::vector<RowComponent> components) {
+    components_ = std::move(components);
+  }
+  const std::vector<RowComponent>& components() const { return components_; }
+  void set_output_head(bool output_head) { output_head_ = output_head; }
+  bool is_output_head() const { return output_head_; }
+
   void set_op(std::shared_ptr<LinearOp> op) { op_ = std::move(op); }
   void clear_op() { op_.reset(); }
   const std::shared_ptr<LinearOp>& op() const { return op_; }
@@ -69,6 +88,8 @@ class LinearSlot : public torch::nn::Module {
   at::Tensor weight_;
   at::Tensor bias_;
   std::shared_ptr<LinearOp> op_;
+  std::vector<RowComponent> components_;
+  bool output_head_ = false;
 };
 
 // The plain slot for users' own models: `graft::nn::Linear` in place of
