@@ -1,0 +1,95 @@
+"""graft's training step against PyTorch + PEFT, alternating in one run. Prints
+JSON lines: the CPU, then one line a case with both medians, the ratio of the
+best steps and both peak memories.
+
+The bf16 peer is run twice: as people run it, and with its adapters kept in
+the base type, its fastest setting.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from cpu_info import cpu_line  # noqa: E402
+from make_model import SHAPES, make_model  # noqa: E402
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="135m")
+    parser.add_argument("--tokens", type=int, nargs="+", default=[512, 1024])
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=3)
+    return parser.parse_args()
+
+
+def run_json(command):
+    done = subprocess.run([str(part) for part in command], check=True,
+                          capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def contenders(model, tokens, dtype, steps):
+    graft = pathlib.Path(os.environ["GRAFT_BIN"]).with_name("graft-step")
+    common = ["--tokens", tokens, "--steps", steps]
+    peft = [sys.executable, HERE / "peft_step.py", model, *common]
+    programs = {"graft": [graft, model, *common], "peft": peft}
+    if dtype != "float32":
+        programs["peft_tuned"] = [*peft, "--adapters-in-base-dtype"]
+    return programs
+
+
+def measure(programs, rounds):
+    """{name: (all step seconds, peak RSS, losses)}, alternating."""
+    seconds = {name: [] for name in programs}
+    last = {}
+    for _ in range(rounds):
+        for name, command in programs.items():
+            last[name] = run_json(command)
+            seconds[name] += last[name]["seconds"]
+    return seconds, last
+
+
+def report(case, seconds, last):
+    line = dict(case)
+    for name, values in seconds.items():
+        line[name] = {"best_s": round(min(values), 4),
+                      "median_s": round(statistics.median(values), 4),
+                      "peak_rss_mb": last[name]["peak_rss_mb"],
+                      "first_loss": last[name]["losses"][0]}
+        if "compute" in last[name]:
+            line[name]["compute"] = last[name]["compute"]
+    for name in seconds:
+        if name != "graft":
+            line[f"{name}_over_graft"] = round(
+                min(seconds[name]) / min(seconds["graft"]), 3)
+            line[f"memory_graft_over_{name}"] = round(
+                last["graft"]["peak_rss_mb"] / last[name]["peak_rss_mb"], 3)
+    print(json.dumps(line), flush=True)
+
+
+def main():
+    args = parse()
+    print(cpu_line("step"), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for dtype in args.dtypes:
+            model = make_model(args.shape, dtype, folder)
+            for tokens in args.tokens:
+                case = {"shape": args.shape, "dtype": dtype, "tokens": tokens,
+                        "rank": 16, "batch": 1}
+                programs = contenders(model, tokens, dtype, args.steps)
+                report(case, *measure(programs, args.rounds))
+
+
+if __name__ == "__main__":
+    main()
