@@ -1,0 +1,158 @@
+// Every rope_type in both spellings, with the defaults of transformers 5.23,
+// and bad rows.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "graft/base/error.h"
+#include "graft/formats/hf/model_config.h"
+#include "support/shared_data.h"
+#include "support/temporary_directory.h"
+
+namespace graft {
+namespace {
+
+ModelConfig read_patched(const nlohmann::json& patch) {
+  nlohmann::json config = {{"model_type", "llama"},
+                           {"vocab_size", 100},
+                           {"hidden_size", 64},
+                           {"intermediate_size", 112},
+                           {"num_hidden_layers", 2},
+                           {"num_attention_heads", 4},
+                           {"max_position_embeddings", 1024}};
+  config.merge_patch(patch);
+  const test::TemporaryDirectory directory;
+  return read_model_config(directory.write("config.json", config.dump()));
+}
+
+// The same rope as the two layouts spell it.
+std::vector<nlohmann::json> spellings(const nlohmann::json& rope,
+                                      double theta) {
+  nlohmann::json current = rope;
+  current["rope_theta"] = theta;
+  nlohmann::json older = rope;
+  older["type"] = rope.at("rope_type");
+  older.erase("rope_type");
+  return {{{"rope_parameters", current}},
+          {{"rope_scaling", rope}, {"rope_theta", theta}},
+          {{"rope_scaling", older}, {"rope_theta", theta}},
+          {{"rope_parameters", rope}, {"rope_theta", theta}}};
+}
+
+TEST(RopeConfig, kinds_in_every_spelling) {
+  struct Row {
+    nlohmann::json rope;
+    std::function<void(const RopeConfig&)> check;
+  };
+  const std::vector<Row> rows = {
+      {{{"rope_type", "default"}},
+       [](const RopeConfig& r) { EXPECT_EQ(r.kind, RopeKind::kDefault); }},
+      {{{"rope_type", "linear"}, {"factor", 4}},
+       [](const RopeConfig& r) {
+         EXPECT_EQ(r.kind, RopeKind::kLinear);
+         EXPECT_EQ(r.factor, 4.0);
+       }},
+      {{{"rope_type", "dynamic"}, {"factor", 2.0}},
+       [](const RopeConfig& r) {
+         EXPECT_EQ(r.kind, RopeKind::kDynamic);
+         EXPECT_EQ(r.original_max_positions, 1024);
+       }},
+      {{{"rope_type", "llama3"},
+        {"factor", 8.0},
+        {"low_freq_factor", 1.0},
+        {"high_freq_factor", 4.0},
+        {"original_max_position_embeddings", 64}},
+       [](const RopeConfig& r) {
+         EXPECT_EQ(r.kind, RopeKind::kLlama3);
+         EXPECT_EQ(r.original_max_positions, 64);
+         EXPECT_EQ(r.high_freq_factor, 4.0);
+       }},
+      {{{"rope_type", "yarn"}, {"factor", 4.0}, {"beta_fast", 0}},
+       [](const RopeConfig& r) {
+         EXPECT_EQ(r.kind, RopeKind::kYarn);
+         EXPECT_EQ(r.original_max_positions, 1024);
+         EXPECT_EQ(r.beta_fast, 32.0);
+         EXPECT_EQ(r.beta_slow, 1.0);
+         EXPECT_TRUE(r.truncate);
+         EXPECT_FALSE(r.attention_factor.has_value());
+       }},
+  };
+  for (const Row& row : rows) {
+    for (const nlohmann::json& config : spellings(row.rope, 5e5)) {
+      SCOPED_TRACE(config.dump());
+      const RopeConfig rope = read_patched(config).rope;
+      EXPECT_EQ(rope.theta, 5e5);
+      row.check(rope);
+    }
+  }
+}
+
+TEST(RopeConfig, yarn_options) {
+  const RopeConfig rope =
+      read_patched({{"rope_parameters",
+                     {{"rope_type", "yarn"},
+                      {"factor", nullptr},
+                      {"attention_factor", 1.5},
+                      {"mscale", 0.7},
+                      {"mscale_all_dim", 0.8},
+                      {"truncate", false}}},
+                    {"original_max_position_embeddings", 256}})
+          .rope;
+  EXPECT_EQ(rope.original_max_positions, 256);
+  EXPECT_EQ(rope.factor, 4.0);
+  EXPECT_EQ(rope.attention_factor, 1.5);
+  EXPECT_EQ(rope.mscale, 0.7);
+  EXPECT_EQ(rope.mscale_all_dim, 0.8);
+  EXPECT_FALSE(rope.truncate);
+}
+
+TEST(RopeConfig, theta_inside_wins) {
+  EXPECT_EQ(read_patched({{"rope_theta", 7.0},
+                          {"rope_parameters", {{"rope_theta", 9.0}}}})
+                .rope.theta,
+            9.0);
+  EXPECT_EQ(read_patched({{"rope_scaling", nlohmann::json::object()},
+                          {"rope_parameters", {{"rope_theta", 9.0}}}})
+                .rope.theta,
+            9.0);
+}
+
+TEST(RopeConfig, bad_rows_name_the_field) {
+  const std::vector<std::pair<nlohmann::json, std::string>> rows = {
+      {{{"rope_type", "longrope"}}, "rope_type"},
+      {{{"rope_type", 3}}, "rope_type"},
+      {{{"type", "su"}}, "type"},
+      {{{"rope_type", "linear"}}, "factor"},
+      {{{"rope_type", "linear"}, {"factor", "2"}}, "factor"},
+      {{{"rope_type", "dynamic"}, {"factor", -1}}, "factor"},
+      {{{"rope_type", "llama3"}, {"factor", 8}}, "low_freq_factor"},
+      {{{"rope_type", "llama3"},
+        {"factor", 8},
+        {"low_freq_factor", 4},
+        {"high_freq_factor", 4}},
+       "high_freq_factor"},
+      {{{"rope_type", "yarn"},
+        {"factor", 8},
+        {"original_max_position_embeddings", 0.5}},
+       "original_max_position_embeddings"},
+      {{{"rope_type", "default"}, {"partial_rotary_factor", 0.25}},
+       "partial_rotary_factor"},
+      {{{"mrope_section", {8, 4, 4}}}, "mrope_section"},
+      {{{"full_attention", {{"rope_type", "default"}}}}, "full_attention"},
+  };
+  for (const auto& [rope, field] : rows) {
+    SCOPED_TRACE(rope.dump());
+    try {
+      read_patched({{"rope_scaling", rope}});
+      ADD_FAILURE() << "accepted";
+    } catch (const FileError& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("rope_scaling." + field));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace graft
