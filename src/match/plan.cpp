@@ -1,0 +1,47 @@
+// Sizes and names of a plan's parts. Entry points: Site, Plan,
+// compress_layers.
+#include "graft/match/plan.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace graft {
+
+std::int64_t Site::parameter_count() const {
+  const std::int64_t pair = adapter.rank * (in + rows.size());
+  return adapter.kind == AdapterKind::kDora ? pair + rows.size() : pair;
+}
+
+std::string Site::path() const {
+  if (component.empty()) return module;
+  const std::size_t dot = module.rfind('.');
+  if (dot == std::string::npos) return component;
+  return module.substr(0, dot + 1) + component;
+}
+
+std::uint64_t Plan::trainable_parameters() const {
+  return std::accumulate(sites.begin(), sites.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const Site& site) {
+                           return sum + static_cast<std::uint64_t>(
+                                            site.parameter_count());
+                         });
+}
+
+std::string compress_layers(std::vector<std::int64_t> layers) {
+  std::sort(layers.begin(), layers.end());
+  layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
+  std::string out;
+  for (std::size_t first = 0; first < layers.size();) {
+    std::size_t last = first;
+    while (last + 1 < layers.size() && layers[last + 1] == layers[last] + 1) {
+      ++last;
+    }
+    if (!out.empty()) out += ',';
+    out += std::to_string(layers[first]);
+    if (last > first) out += '-' + std::to_string(layers[last]);
+    first = last + 1;
+  }
+  return out;
+}
+
+}  // namespace graft
