@@ -18,7 +18,8 @@ set_property(GLOBAL PROPERTY GRAFT_LAYERS "")
 
 function(graft_use_torch target)
   target_link_libraries(${target} PUBLIC ${TORCH_LIBRARIES})
-  target_include_directories(${target} SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
+  target_include_directories(${target} SYSTEM PUBLIC
+    "$<BUILD_INTERFACE:${TORCH_INCLUDE_DIRS}>")
   target_compile_options(${target} PRIVATE -fpch-preprocess)
   if(TARGET graft_nn AND NOT "${target}" STREQUAL "graft_nn")
     target_precompile_headers(${target} REUSE_FROM graft_nn)

@@ -63,9 +63,12 @@ class LinearSlot : public torch::nn::Module {
 
   // Turns the frozen base into an own trainable fp32 parameter (method: full)
   // or freezes an own weight (users' models, when adapters come). Both keep
-  // the values.
+  // the values; a frozen own weight stays registered, without gradient.
   void make_trainable();
   void freeze();
+  // The base becomes `weight` (out, in), which another module registers (a
+  // tied head).
+  void make_trainable_with(at::Tensor weight);
 
   // What the model that holds the slot says about it, for selection: the parts
   // of a fused layer in row order (none: one whole), and whether it makes the
@@ -82,10 +85,13 @@ class LinearSlot : public torch::nn::Module {
   const std::shared_ptr<LinearOp>& op() const { return op_; }
 
  private:
+  void own(at::Tensor weight);
+
   std::int64_t in_ = 0;
   std::int64_t out_ = 0;
   c10::intrusive_ptr<FrozenWeight> frozen_;
   at::Tensor weight_;
+  at::Tensor kept_;  // the registered own weight while it is frozen
   at::Tensor bias_;
   std::shared_ptr<LinearOp> op_;
   std::vector<RowComponent> components_;

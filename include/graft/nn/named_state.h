@@ -13,7 +13,7 @@ namespace graft::nn {
 struct NamedState {
   std::map<std::string, at::Tensor> tensors;
   std::map<std::string, std::int64_t> integers;
-  std::map<std::string, double> reals;     // saved bit for bit
+  std::map<std::string, double> reals;  // saved bit for bit
   std::map<std::string, std::string> texts;
 };
 

@@ -1,0 +1,30 @@
+// Root-mean-square norm, computed in fp32 whatever the type of x. Entry points:
+// RmsNorm, rms_norm.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+
+namespace graft::nn {
+
+// y = x / sqrt(mean(x^2) + eps) * weight over the last dimension, in x's type;
+// weight is fp32 (n). Backward keeps x and one number a row.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+
+class RmsNorm : public torch::nn::Module {
+ public:
+  // Frozen, with these values (n), copied to fp32.
+  RmsNorm(const at::Tensor& weight, double eps);
+  // Trainable, starting at one.
+  RmsNorm(std::int64_t size, double eps);
+
+  at::Tensor forward(const at::Tensor& x) const;
+  const at::Tensor& weight() const { return weight_; }
+
+ private:
+  at::Tensor weight_;  // parameter "weight"
+  double eps_;
+};
+
+}  // namespace graft::nn

@@ -1,0 +1,65 @@
+// Layer kinds of Transformer-Engine-style models, for users' own models and for
+// selection: the kind of a layer is its C++ type. Entry points: the classes.
+// graft's own models do not use them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "graft/nn/linear_slot.h"
+
+namespace graft::nn {
+
+// Single device: these compute as Linear does.
+class TeColumnParallelLinear : public LinearSlot {
+ public:
+  using LinearSlot::LinearSlot;
+};
+class TeRowParallelLinear : public LinearSlot {
+ public:
+  using LinearSlot::LinearSlot;
+};
+// A linear that every rank holds whole.
+class TeDuplicatedLinear : public LinearSlot {
+ public:
+  using LinearSlot::LinearSlot;
+};
+
+// An RMS norm with its own weight (in), then the product. An operation in the
+// slot sees the normalised input.
+class TeLayerNormColumnParallelLinear : public LinearSlot {
+ public:
+  TeLayerNormColumnParallelLinear(std::int64_t in, std::int64_t out,
+                                  bool with_bias, double eps = 1e-5);
+  at::Tensor forward(const at::Tensor& x);
+  const at::Tensor& norm_weight() const { return norm_weight_; }
+
+ private:
+  at::Tensor norm_weight_;  // parameter "layer_norm_weight"
+  double eps_;
+};
+
+// One linear per expert, stacked by rows: the slot's weight is (experts * out,
+// in). Rows of x are grouped by expert.
+class TeGroupedLinear : public LinearSlot {
+ public:
+  TeGroupedLinear(std::int64_t experts, std::int64_t in, std::int64_t out);
+  // x: (N, in); counts[e] rows go to expert e, in order; the sum is N. Returns
+  // (N, out). Throws ConfigError when an operation is set: adapters on experts
+  // are not supported.
+  at::Tensor forward(const at::Tensor& x,
+                     const std::vector<std::int64_t>& counts);
+  std::int64_t experts() const { return experts_; }
+
+ private:
+  std::int64_t experts_;
+};
+
+// The linear (hidden -> experts) that scores experts; choosing among them is
+// the model's.
+class Router : public LinearSlot {
+ public:
+  using LinearSlot::LinearSlot;
+};
+
+}  // namespace graft::nn

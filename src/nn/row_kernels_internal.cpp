@@ -1,0 +1,256 @@
+// Plain loops that the compiler vectorises; on x86 each kernel is built for
+// three instruction sets and the fitting one is taken at start. Sums run in a
+// fixed number of lanes so that they vectorise without reordering.
+#include "nn/row_kernels_internal.h"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#if defined(__x86_64__) && defined(__linux__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+#define GRAFT_CLONES \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define GRAFT_CLONES
+#endif
+#define GRAFT_INLINE inline __attribute__((always_inline))
+
+namespace graft::nn {
+namespace {
+
+constexpr std::int64_t kLanes = 16;
+
+GRAFT_INLINE float load(const float* p) { return *p; }
+GRAFT_INLINE float load(const Bf16* p) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(p->bits) << 16);
+}
+GRAFT_INLINE void store(float* p, float value) { *p = value; }
+// Round to nearest even; a NaN stays one.
+GRAFT_INLINE void store(Bf16* p, float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = bits + 0x7FFFU + ((bits >> 16) & 1U);
+  const bool nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
+  p->bits =
+      static_cast<std::uint16_t>((nan ? bits | 0x400000U : rounded) >> 16);
+}
+
+// e^x to about 2 units in the last place: e^x = 2^k e^r, |r| <= ln 2 / 2.
+// Below -87 it stays at the smallest normal number, above 88 at the largest
+// power; NaN stays NaN.
+GRAFT_INLINE float exponential(float x) {
+  constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: rounds to an integer
+  x = x < -87.0F ? -87.0F : x;
+  x = x > 88.0F ? 88.0F : x;
+  const float shifted = x * 1.44269504F + kMagic;
+  const float k = shifted - kMagic;
+  const float r = (x - k * 0.693359375F) + k * 2.12194440e-4F;
+  float p = 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  const std::uint32_t power = (std::bit_cast<std::uint32_t>(shifted) -
+                               std::bit_cast<std::uint32_t>(kMagic) + 127U)
+                              << 23;
+  return p * std::bit_cast<float>(power);
+}
+
+GRAFT_INLINE float sigmoid(float x) { return 1.0F / (1.0F + exponential(-x)); }
+
+// Sum of term(i) for i in [0, n).
+template <typename Term>
+GRAFT_INLINE float sum_lanes(std::int64_t n, Term term) {
+  float lanes[kLanes] = {};
+  const std::int64_t whole = n - n % kLanes;
+  for (std::int64_t i = 0; i < whole; i += kLanes) {
+    for (std::int64_t l = 0; l < kLanes; ++l) lanes[l] += term(i + l);
+  }
+  for (std::int64_t i = whole; i < n; ++i) lanes[i - whole] += term(i);
+  for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
+    for (std::int64_t l = 0; l < width; ++l) lanes[l] += lanes[l + width];
+  }
+  return lanes[0];
+}
+
+template <typename T>
+GRAFT_INLINE float largest(const T* row, std::int64_t n) {
+  float lanes[kLanes];
+  for (float& lane : lanes) lane = -std::numeric_limits<float>::infinity();
+  const std::int64_t whole = n - n % kLanes;
+  for (std::int64_t i = 0; i < whole; i += kLanes) {
+    for (std::int64_t l = 0; l < kLanes; ++l) {
+      const float value = load(row + i + l);
+      lanes[l] = value > lanes[l] ? value : lanes[l];
+    }
+  }
+  for (std::int64_t i = whole; i < n; ++i) {
+    const float value = load(row + i);
+    lanes[0] = value > lanes[0] ? value : lanes[0];
+  }
+  float most = lanes[0];
+  for (const float lane : lanes) most = lane > most ? lane : most;
+  return most;
+}
+
+template <typename T>
+GRAFT_INLINE void norm_all(const NormRows<T>& in, T* y, float* rstd) {
+  const std::int64_t n = in.n;
+  for (std::int64_t row = 0; row < in.rows; ++row) {
+    const T* x = in.x + row * n;
+    const float squares = sum_lanes(n, [x](std::int64_t i) {
+      const float value = load(x + i);
+      return value * value;
+    });
+    const float scale =
+        1.0F / std::sqrt(squares / static_cast<float>(n) + in.eps);
+    rstd[row] = scale;
+    T* out = y + row * n;
+    for (std::int64_t i = 0; i < n; ++i) {
+      store(out + i, load(x + i) * scale * in.weight[i]);
+    }
+  }
+}
+
+// dx = rstd (w dy - x rstd^2 mean(w dy x)).
+template <typename T>
+GRAFT_INLINE void norm_all_backward(const NormRows<T>& in, const float* rstd,
+                                    const T* dy, T* dx) {
+  const std::int64_t n = in.n;
+  const float* weight = in.weight;
+  for (std::int64_t row = 0; row < in.rows; ++row) {
+    const T* x = in.x + row * n;
+    const T* g = dy + row * n;
+    const float dot = sum_lanes(n, [x, g, weight](std::int64_t i) {
+      return load(g + i) * weight[i] * load(x + i);
+    });
+    const float scale = rstd[row];
+    const float shift = dot * scale * scale / static_cast<float>(n);
+    T* out = dx + row * n;
+    for (std::int64_t i = 0; i < n; ++i) {
+      store(out + i, scale * (load(g + i) * weight[i] - load(x + i) * shift));
+    }
+  }
+}
+
+template <typename T>
+GRAFT_INLINE void swiglu_all(GluShape shape, const T* gate_up, T* y) {
+  for (std::int64_t row = 0; row < shape.rows; ++row) {
+    const T* gate = gate_up + row * 2 * shape.n;
+    const T* up = gate + shape.n;
+    T* out = y + row * shape.n;
+    for (std::int64_t i = 0; i < shape.n; ++i) {
+      const float g = load(gate + i);
+      store(out + i, g * sigmoid(g) * load(up + i));
+    }
+  }
+}
+
+template <typename T>
+GRAFT_INLINE void swiglu_all_backward(GluShape shape, const T* gate_up,
+                                      const T* dy, T* d_gate_up) {
+  for (std::int64_t row = 0; row < shape.rows; ++row) {
+    const T* gate = gate_up + row * 2 * shape.n;
+    const T* up = gate + shape.n;
+    const T* out = dy + row * shape.n;
+    T* d_gate = d_gate_up + row * 2 * shape.n;
+    T* d_up = d_gate + shape.n;
+    for (std::int64_t i = 0; i < shape.n; ++i) {
+      const float g = load(gate + i);
+      const float d = load(out + i);
+      const float s = sigmoid(g);
+      const float silu = g * s;
+      store(d_gate + i, d * load(up + i) * (s + silu * (1.0F - s)));
+      store(d_up + i, d * silu);
+    }
+  }
+}
+
+template <typename T>
+GRAFT_INLINE void rotate_all(const RotatedHeads& in, T* x) {
+  const std::int64_t half = in.half;
+  for (std::int64_t head = 0; head < in.heads; ++head) {
+    T* first = x + head * in.stride;
+    T* second = first + half;
+    for (std::int64_t i = 0; i < half; ++i) {
+      const float a = load(first + i);
+      const float b = load(second + i);
+      store(first + i, a * in.cos[i] - b * in.sin[i]);
+      store(second + i, b * in.cos[i] + a * in.sin[i]);
+    }
+  }
+}
+
+template <typename T>
+GRAFT_INLINE double cross_entropy_all(const LossRows& in, T* logits) {
+  double loss = 0.0;
+  const std::int64_t n = in.n;
+  for (std::int64_t row = 0; row < in.rows; ++row) {
+    T* x = logits + row * n;
+    const float most = largest(x, n);
+    const float total = sum_lanes(n, [x, most](std::int64_t i) {
+      return exponential(load(x + i) - most);
+    });
+    const float log_total = std::log(total);
+    T* hit = x + in.target[row];
+    loss += static_cast<double>(log_total) -
+            (static_cast<double>(load(hit)) - static_cast<double>(most));
+    if (!in.gradient) continue;
+    const float hit_gradient = exponential(load(hit) - most) / total - 1.0F;
+    const float inverse = 1.0F / total;
+    for (std::int64_t i = 0; i < n; ++i) {
+      store(x + i, exponential(load(x + i) - most) * inverse);
+    }
+    store(hit, hit_gradient);
+  }
+  return loss;
+}
+
+}  // namespace
+
+GRAFT_CLONES void norm_rows(const NormRows<float>& in, float* y, float* rstd) {
+  norm_all(in, y, rstd);
+}
+GRAFT_CLONES void norm_rows(const NormRows<Bf16>& in, Bf16* y, float* rstd) {
+  norm_all(in, y, rstd);
+}
+GRAFT_CLONES void norm_rows_backward(const NormRows<float>& in,
+                                     const float* rstd, const float* dy,
+                                     float* dx) {
+  norm_all_backward(in, rstd, dy, dx);
+}
+GRAFT_CLONES void norm_rows_backward(const NormRows<Bf16>& in,
+                                     const float* rstd, const Bf16* dy,
+                                     Bf16* dx) {
+  norm_all_backward(in, rstd, dy, dx);
+}
+GRAFT_CLONES void swiglu_rows(GluShape shape, const float* gate_up, float* y) {
+  swiglu_all(shape, gate_up, y);
+}
+GRAFT_CLONES void swiglu_rows(GluShape shape, const Bf16* gate_up, Bf16* y) {
+  swiglu_all(shape, gate_up, y);
+}
+GRAFT_CLONES void swiglu_rows_backward(GluShape shape, const float* gate_up,
+                                       const float* dy, float* d_gate_up) {
+  swiglu_all_backward(shape, gate_up, dy, d_gate_up);
+}
+GRAFT_CLONES void swiglu_rows_backward(GluShape shape, const Bf16* gate_up,
+                                       const Bf16* dy, Bf16* d_gate_up) {
+  swiglu_all_backward(shape, gate_up, dy, d_gate_up);
+}
+GRAFT_CLONES void rotate_heads(const RotatedHeads& in, float* x) {
+  rotate_all(in, x);
+}
+GRAFT_CLONES void rotate_heads(const RotatedHeads& in, Bf16* x) {
+  rotate_all(in, x);
+}
+GRAFT_CLONES double cross_entropy_rows(const LossRows& in, float* logits) {
+  return cross_entropy_all(in, logits);
+}
+GRAFT_CLONES double cross_entropy_rows(const LossRows& in, Bf16* logits) {
+  return cross_entropy_all(in, logits);
+}
+
+}  // namespace graft::nn
