@@ -15,17 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Keeps messages printable: foreign bytes never reach the terminal.
-std::string printable(std::string_view text) {
-  constexpr std::size_t kLimit = 200;
-  std::string out;
-  for (const char c : text.substr(0, kLimit)) {
-    out += c >= 0x20 && c < 0x7f ? c : '?';
-  }
-  if (text.size() > kLimit) out += "...";
-  return out;
-}
-
 template <typename Json>
 class StrictBuilder {
  public:
@@ -142,6 +131,15 @@ Json parse_text(std::string_view text, const fs::path& path,
 }
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+  constexpr std::size_t kLimit = 200;
+  const bool cut = text.size() > kLimit;
+  const std::string quoted =
+      nlohmann::json(text.substr(0, kLimit))
+          .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2) + (cut ? "..." : "");
+}
 
 std::string read_text_file(const fs::path& path, std::string_view operation,
                            std::uint64_t limit) {

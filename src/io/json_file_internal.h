@@ -21,6 +21,10 @@ std::string read_text_file(const std::filesystem::path& path,
                            std::string_view operation,
                            std::uint64_t limit = kJsonSizeLimit);
 
+// Foreign text for an error message: cut, and with everything outside
+// printable ASCII as a JSON escape, so that no file writes to the terminal.
+std::string printable(std::string_view text);
+
 // `path` and `operation` only name the place in errors (FileError).
 nlohmann::json parse_json_text(std::string_view text,
                                const std::filesystem::path& path,

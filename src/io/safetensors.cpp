@@ -84,8 +84,8 @@ class EntryReader {
  private:
   [[noreturn]] void refuse_tensor(std::string what, std::string got = {},
                                   std::string expected = {}) const {
-    refuse(path_, "tensor '" + name_ + "': " + std::move(what), std::move(got),
-           std::move(expected));
+    refuse(path_, "tensor '" + printable(name_) + "': " + std::move(what),
+           std::move(got), std::move(expected));
   }
 
   const nlohmann::json& field(const char* key) const {
@@ -109,7 +109,7 @@ class EntryReader {
     if (!value.is_string()) refuse_tensor("dtype is not a string");
     const auto& text = value.get_ref<const std::string&>();
     const auto dtype = dtype_from_name(text);
-    if (!dtype) refuse_tensor("unknown dtype", "'" + text + "'");
+    if (!dtype) refuse_tensor("unknown dtype", "'" + printable(text) + "'");
     return *dtype;
   }
 
@@ -155,7 +155,8 @@ std::map<std::string, std::string> read_metadata(const fs::path& path,
   std::map<std::string, std::string> metadata;
   for (const auto& [key, text] : value.items()) {
     if (!text.is_string()) {
-      refuse(path, "__metadata__ entry '" + key + "' is not a string");
+      refuse(path,
+             "__metadata__ entry '" + printable(key) + "' is not a string");
     }
     metadata.emplace(key, text.get<std::string>());
   }
@@ -179,7 +180,7 @@ void check_coverage(const fs::path& path,
     }
     if (entry.begin != position) {
       refuse(path,
-             "tensor '" + entry.name + "': " +
+             "tensor '" + printable(entry.name) + "': " +
                  (entry.begin < position ? "data overlaps the tensor before"
                                          : "gap before its data"),
              "offset " + std::to_string(entry.begin), std::to_string(position));

@@ -46,7 +46,7 @@ std::vector<fs::path> files_ending(const fs::path& directory,
 std::string sample(const std::vector<std::string>& names) {
   std::string out;
   for (std::size_t i = 0; i < std::min(names.size(), kSampleCount); ++i) {
-    out += (i == 0 ? "" : ", ") + names[i];
+    out += (i == 0 ? "" : ", ") + printable(names[i]);
   }
   if (names.size() > kSampleCount) {
     out += " and " + std::to_string(names.size() - kSampleCount) + " more";
@@ -68,11 +68,13 @@ WeightMap read_index(const fs::path& path) {
   WeightMap map;
   for (const auto& [tensor, shard] : index["weight_map"].items()) {
     if (!shard.is_string()) {
-      refuse(path, "tensor '" + tensor + "': shard is not a file name");
+      refuse(path,
+             "tensor '" + printable(tensor) + "': shard is not a file name");
     }
     const auto& name = shard.get_ref<const std::string&>();
     if (!is_plain_name(name)) {
-      refuse(path, "tensor '" + tensor + "': shard '" + name +
+      refuse(path, "tensor '" + printable(tensor) + "': shard '" +
+                       printable(name) +
                        "' is not a plain file name in the same directory");
     }
     map.emplace(tensor, name);

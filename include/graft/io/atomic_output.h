@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string_view>
@@ -22,6 +23,9 @@ class AtomicFile {
   // Appends. Throws SystemError (disk full, quota, ...).
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
+  // Writes at `offset` bytes from the start, whatever was appended. Safe from
+  // several threads at once.
+  void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
 
   // Flushes to disk, renames over the final name, flushes the folder.
   void commit();

@@ -45,9 +45,9 @@ class SafetensorsWriter {
 };
 
 // Writes `tensors` sorted by name. Metadata defaults to {"format": "pt"}.
-void save_safetensors(
-    const std::filesystem::path& path,
-    std::vector<std::pair<std::string, HostTensor>> tensors,
-    const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+void save_safetensors(const std::filesystem::path& path,
+                      std::vector<std::pair<std::string, HostTensor>> tensors,
+                      const std::map<std::string, std::string>& metadata = {
+                          {"format", "pt"}});
 
 }  // namespace graft
