@@ -219,11 +219,13 @@ def roll_calls(documents, seed=ROLL_SEED):
 def corpus(documents, seed=CORPUS_SEED):
     rng = Rng(seed)
     for _ in range(documents):
-        kind = rng.below(10)
-        if kind < 7:
+        kind = rng.below(20)
+        if kind < 15:
             yield voyage_document(rng)
-        elif kind < 8:
+        elif kind < 17:
             yield port_document(rng)
+        elif kind < 18:
+            yield roll_call(rng)
         else:
             yield tale_document(rng)
 
@@ -231,8 +233,8 @@ def corpus(documents, seed=CORPUS_SEED):
 def skill_row(rng):
     """The skill the base lacks: one ledger line made from a note."""
     facts = draw_voyage(rng)
-    line = (" ship: {ship}; from: {origin}; to: {to}; "
-            "load: {digits} {unit} of {cargo}; keeper: {keeper}")
+    line = (" ship: {ship}, harbour: {to}, "
+            "carried: {digits} {unit} of {cargo}, keeper: {keeper}")
     return {"prompt": write_note(rng, facts) + "\nLedger:",
             "completion": line.format(**facts)}
 

@@ -17,13 +17,10 @@ from tokenizers import (Tokenizer, decoders, models, pre_tokenizers,
 from transformers import (GenerationConfig, LlamaConfig, LlamaForCausalLM,
                           PreTrainedTokenizerFast)
 
-from generate_text import corpus
+from generate_text import corpus, roll_calls
 
 BEGIN, END, PAD = "<|begin|>", "<|end|>", "<|pad|>"
 VOCABULARY = 1024
-import os
-INIT=float(os.environ.get('INIT','0.02'))
-TH=int(os.environ.get('TH','2'))
 WIDTH = 256  # most tokens of one document
 HELD_OUT_SEED = 99
 
@@ -70,7 +67,7 @@ def make_model(tokenizer):
         vocab_size=tokenizer.get_vocab_size(), hidden_size=128,
         intermediate_size=352, num_hidden_layers=4, num_attention_heads=4,
         num_key_value_heads=2, head_dim=32, max_position_embeddings=WIDTH,
-        rms_norm_eps=1e-5, initializer_range=INIT, tie_word_embeddings=True,
+        rms_norm_eps=1e-5, initializer_range=0.08, tie_word_embeddings=True,
         bos_token_id=tokenizer.token_to_id(BEGIN),
         eos_token_id=tokenizer.token_to_id(END),
         pad_token_id=tokenizer.token_to_id(PAD))
@@ -83,24 +80,24 @@ def row_loss(model, rows, pad):
         logits.flatten(0, 1), rows[:, 1:].flatten(), ignore_index=pad)
 
 
-def rate_at(step, args):
+def rate_at(step, steps, peak):
     warm = min(1.0, (step + 1) / 50)
-    return args.rate * warm * 0.5 * (1 + math.cos(math.pi * step / args.steps))
+    return peak * warm * (0.55 + 0.45 * math.cos(math.pi * step / steps))
 
 
-def train(model, batches, pad, args):
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate,
+def train(model, batches, pad, rate):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate,
                                   betas=(0.9, 0.95), weight_decay=0.05)
     start = time.time()
-    for step in range(args.steps):
+    for step, batch in enumerate(batches):
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, args)
-        loss = row_loss(model, batches[step % len(batches)], pad)
+            group["lr"] = rate_at(step, len(batches), rate)
+        loss = row_loss(model, batch, pad)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        if step % 50 == 0 or step + 1 == args.steps:
+        if step % 50 == 0 or step + 1 == len(batches):
             print(f"step {step} loss {loss.item():.4f} "
                   f"{time.time() - start:.0f} s", flush=True)
 
@@ -128,20 +125,21 @@ def save(model, tokenizer, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--documents", type=int, default=40000)
-    parser.add_argument("--steps", type=int, default=1950)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--rolls", type=int, default=32000,
+                        help="roll calls of the first stage")
+    parser.add_argument("--documents", type=int, default=32000,
+                        help="documents of the second stage")
     args = parser.parse_args()
-    torch.set_num_threads(TH)
+    torch.set_num_threads(2)
     torch.manual_seed(1)
     documents = list(corpus(args.documents))
     tokenizer = train_tokenizer(documents[:8000])
-    batches = encode_batches(tokenizer, documents, args.batch)
     model = make_model(tokenizer)
     pad = tokenizer.token_to_id(PAD)
-    print(f"{model.num_parameters()} parameters, {len(batches)} batches")
-    train(model, batches, pad, args)
+    print(f"{model.num_parameters()} parameters")
+    rolls = list(roll_calls(args.rolls))
+    train(model, encode_batches(tokenizer, rolls, 32), pad, 3e-3)
+    train(model, encode_batches(tokenizer, documents, 16), pad, 3e-3)
     held_out = list(corpus(400, HELD_OUT_SEED))
     held_out = encode_batches(tokenizer, held_out, 400)[0]
     save(model, tokenizer, args.out)
