@@ -1,0 +1,79 @@
+// Strict JSON in, compact JSON out.
+#include "graft/text/token_lines.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "graft/base/error.h"
+#include "io/json_file_internal.h"
+
+namespace graft {
+namespace {
+
+using nlohmann::json;
+
+[[noreturn]] void fail(const JsonLine& line, const std::string& what,
+                       const std::string& got, const std::string& expected) {
+  throw FileError(
+      ErrorText{.operation = "tokenize",
+                .what = "line " + std::to_string(line.number) + ": " + what,
+                .got = got,
+                .expected = expected});
+}
+
+json parse_object(const JsonLine& line) {
+  json out = parse_json_text(line.text, "line " + std::to_string(line.number),
+                             "tokenize");
+  if (!out.is_object()) fail(line, "the row", out.type_name(), "object");
+  return out;
+}
+
+std::vector<std::int64_t> read_ids(const json& row, const JsonLine& line) {
+  const auto found = row.find("ids");
+  if (found == row.end() || !found->is_array()) {
+    fail(line, "the row", "no 'ids'", "{\"ids\": [...]}");
+  }
+  std::vector<std::int64_t> out;
+  for (const json& id : *found) {
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() > INT64_MAX) {
+      fail(line, "'ids'", id.dump(), "whole numbers >= 0");
+    }
+    out.push_back(id.get<std::int64_t>());
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string tokenize_json_line(const Tokenizer& tokenizer, const JsonLine& line,
+                               bool add_special) {
+  const json row = parse_object(line);
+  if (row.contains("messages")) {
+    throw ConfigError(ErrorText{
+        .operation = "tokenize",
+        .what = "line " + std::to_string(line.number) +
+                ": rows of 'messages' need a chat template, and those come "
+                "with a later version of graft"});
+  }
+  const auto text = row.find("text");
+  if (text == row.end() || !text->is_string()) {
+    fail(line, "the row", "no string 'text'", "{\"text\": \"...\"}");
+  }
+  std::string out = "{\"ids\":[";
+  std::string separator;
+  for (const std::int64_t id :
+       tokenizer.encode(text->get_ref<const std::string&>(), add_special)) {
+    out += separator + std::to_string(id);
+    separator = ",";
+  }
+  return out + "]}";
+}
+
+std::string detokenize_json_line(const Tokenizer& tokenizer,
+                                 const JsonLine& line, bool skip_special) {
+  const json row = parse_object(line);
+  const json text = tokenizer.decode(read_ids(row, line), skip_special);
+  return "{\"text\":" + text.dump() + "}";
+}
+
+}  // namespace graft
