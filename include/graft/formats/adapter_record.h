@@ -25,8 +25,8 @@ struct AdapterRecord {
 struct AdapterFile {
   Plan plan;
   std::vector<AdapterRecord> records;
-  std::vector<std::string> warnings;       // for the user, one sentence each
-  std::optional<std::string> base_model;   // base_model_name_or_path
+  std::vector<std::string> warnings;      // for the user, one sentence each
+  std::optional<std::string> base_model;  // base_model_name_or_path
 };
 
 }  // namespace graft

@@ -3,6 +3,7 @@
 
 #include "formats/hf/json_fields_internal.h"
 #include "graft/base/error.h"
+#include "io/json_file_internal.h"
 
 namespace graft {
 namespace {
@@ -31,7 +32,7 @@ std::string json_summary(const nlohmann::json& value) {
   if (value.is_array()) return "a list";
   if (value.is_object()) return "an object";
   std::string text =
-      value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   if (text.size() > kSummaryLength) {
     text.resize(kSummaryLength);
     text += "...";
@@ -48,7 +49,8 @@ void JsonFields::reject(std::string_view name,
                         const std::string& expected) const {
   const nlohmann::json* value = find_or_null(name);
   const std::string got = value ? json_summary(*value) : "nothing";
-  problems_.add("'" + path(name) + "': got " + got + ", expected " + expected);
+  problems_.add("'" + printable(path(name)) + "': got " + got + ", expected " +
+                expected);
 }
 
 std::optional<bool> JsonFields::boolean(std::string_view name) const {

@@ -21,16 +21,26 @@ AdapterFile read_hf_adapter(const std::filesystem::path& directory,
                             const Inventory& inventory);
 
 struct HfAdapterOptions {
-  std::string base_model;          // base_model_name_or_path
-  DType dtype = DType::kF32;       // of the written tensors
+  std::string base_model;     // base_model_name_or_path
+  DType dtype = DType::kF32;  // of the written tensors
+  // Of the adapted model: lets the config name targets by last components
+  // ("q_proj") where that is exact. Without it they are full paths.
+  const Inventory* inventory = nullptr;
+  // Whether an adapter that does nothing (every B is zero) may be written.
+  bool allow_zero = false;
 };
 
 // Fused sites become one pair per HF name: A whole, B by rows. The config
 // selects exactly the adapted modules under PEFT's rules. Deterministic bytes;
 // `directory` is created (the caller makes it atomic). Throws ConfigError for
-// an empty plan.
+// an empty plan, NaN and infinity, DoRA, and all-zero B unless allowed.
 void write_hf_adapter(const std::filesystem::path& directory,
                       const AdapterFile& adapter,
                       const HfAdapterOptions& options);
+
+// Joins the canonical sites of a module into one fused site where they cover
+// all its rows, share rank and alpha, and their A's are equal byte for byte:
+// what write_hf_adapter makes of a fused site. Others stay as they are.
+AdapterFile fuse_equal_inputs(AdapterFile file);
 
 }  // namespace graft

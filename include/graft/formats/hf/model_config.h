@@ -20,11 +20,11 @@ struct RopeConfig {
   RopeKind kind = RopeKind::kDefault;
   double theta = 10000.0;
   double factor = 1.0;
-  double low_freq_factor = 1.0;    // llama3
-  double high_freq_factor = 4.0;   // llama3
+  double low_freq_factor = 1.0;             // llama3
+  double high_freq_factor = 4.0;            // llama3
   std::int64_t original_max_positions = 0;  // llama3, yarn, dynamic
-  double beta_fast = 32.0;         // yarn
-  double beta_slow = 1.0;          // yarn
+  double beta_fast = 32.0;                  // yarn
+  double beta_slow = 1.0;                   // yarn
   std::optional<double> attention_factor;   // yarn
   std::optional<double> mscale;             // yarn
   std::optional<double> mscale_all_dim;     // yarn
@@ -48,7 +48,7 @@ struct ModelConfig {
   bool mlp_bias = false;
   bool tied_embeddings = false;
   RopeConfig rope;
-  std::optional<DType> dtype;   // dtype or torch_dtype, if stated
+  std::optional<DType> dtype;  // dtype or torch_dtype, if stated
 };
 
 struct GenerationConfig {

@@ -15,10 +15,11 @@ namespace graft {
 
 // One HF tensor of the checkpoint.
 struct WeightRow {
-  std::string hf_name;       // "model.layers.0.self_attn.q_proj.weight"
-  std::string runtime_name;  // "decoder.layers.0.self_attention.linear_qkv.weight"
+  std::string hf_name;  // "model.layers.0.self_attn.q_proj.weight"
+  std::string
+      runtime_name;  // "decoder.layers.0.self_attention.linear_qkv.weight"
   std::vector<std::int64_t> shape;  // of the HF tensor
-  RowSet rows;               // of the runtime tensor's first dimension
+  RowSet rows;                      // of the runtime tensor's first dimension
 };
 
 // Every tensor that the model has, in runtime registration order. A tied

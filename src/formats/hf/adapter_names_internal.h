@@ -1,0 +1,32 @@
+// The names of PEFT's adapter files and of the modules they speak about, read
+// and written in this one place.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/match/module_info.h"
+
+namespace graft {
+
+inline constexpr std::string_view kAdapterConfigName = "adapter_config.json";
+inline constexpr std::string_view kAdapterWeightsName =
+    "adapter_model.safetensors";
+
+// Tensor names of the adapter on HF module `path`.
+std::string lora_a_name(std::string_view path);
+std::string lora_b_name(std::string_view path);
+// A copy of the module's own weight, which PEFT saves for adapted heads.
+std::string base_copy_name(std::string_view path);
+
+// "q_proj" of "model.layers.0.self_attn.q_proj".
+std::string last_component(std::string_view path);
+// PEFT's list rule: equal, or a dotted ending.
+bool is_named_by(std::string_view path, std::string_view entry);
+// Every HF module of the inventory that a target could name.
+std::vector<std::string> hf_module_names(const Inventory& inventory);
+// A PEFT pattern key that hits `path` and nothing else.
+std::string exact_pattern(std::string_view path);
+
+}  // namespace graft
