@@ -1,5 +1,6 @@
 // Attaches the adapters of a Plan to a live model and finds them again. Entry
-// points: inject, adapters_of, remove_adapters, ScopedAdaptersDisabled.
+// points: inject, adapters_of, remove_adapters, ScopedAdaptersDisabled,
+// set_adapters_enabled, set_dropout_counter.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -23,8 +24,8 @@ struct LiveAdapter {
 };
 
 struct InjectOptions {
-  std::uint64_t seed = 42;       // A's start; site i draws from (seed, path)
-  bool initialise = true;        // false: leave A and B uninitialised
+  std::uint64_t seed = 42;  // A's start; site i draws from (seed, path)
+  bool initialise = true;   // false: leave A and B uninitialised
 };
 
 // Freezes the base (no parameter of it requires a gradient), then attaches the
@@ -39,6 +40,9 @@ std::vector<LiveAdapter> adapters_of(const torch::nn::Module& model);
 
 // Clears every slot's operation and unregisters the adapters.
 void remove_adapters(torch::nn::Module& model);
+
+// Switches every adapter of the model on or off.
+void set_adapters_enabled(torch::nn::Module& model, bool enabled);
 
 // While it lives, the model computes as its base. The earlier state returns at
 // the end, whatever it was.

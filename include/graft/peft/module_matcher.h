@@ -6,6 +6,7 @@
 #include <torch/nn/module.h>
 
 #include <cstddef>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,7 +35,7 @@ struct Match {
 // its place.
 class CanonicalMapping {
  public:
-  using Value = std::pair<const std::string, std::set<std::string>>;
+  using Value = std::pair<std::string, std::set<std::string>>;
   using const_iterator = std::vector<Value>::const_iterator;
 
   CanonicalMapping() = default;
@@ -104,11 +105,27 @@ class ModuleMatcher {
   // Logs the documented warning; silent when no alias is registered.
   virtual void validate_target_matches();
 
+  // Aliases that no module was recorded for, by code point.
+  std::vector<std::string> unmatched_aliases() const;
+
+  // The bookkeeping, insertion-ordered as the reference's dictionaries.
+  using AliasSets = std::vector<std::pair<std::string, std::set<std::string>>>;
+  using AliasTable = std::vector<std::pair<std::string, std::string>>;
+  const AliasSets& pattern_to_alias() const { return pattern_to_alias_; }
+  const AliasTable& alias_to_pattern() const { return alias_to_pattern_; }
+  const AliasSets& alias_matches() const { return alias_matches_; }
+
  private:
-  // Insertion-ordered, as the reference's dictionaries.
-  std::vector<std::pair<std::string, std::set<std::string>>> pattern_to_alias_;
-  std::vector<std::pair<std::string, std::string>> alias_to_pattern_;
-  std::vector<std::pair<std::string, std::set<std::string>>> alias_matches_;
+  std::optional<Match> match_not_excluded(
+      const torch::nn::Module& m, std::optional<std::string_view> name,
+      const std::optional<std::string>& full_name);
+  Match hit(const std::string& pattern,
+            const std::optional<std::string>& full_name);
+  void require_no_excludes(std::string_view mode) const;
+
+  AliasSets pattern_to_alias_;
+  AliasTable alias_to_pattern_;
+  AliasSets alias_matches_;
   struct Compiled;
   std::unique_ptr<Compiled> compiled_;
 };

@@ -1,5 +1,5 @@
 // Applies an adapter method to a live model. Entry points: Peft (base of Lora
-// and CanonicalLora), AdapterSet (what it attached).
+// and CanonicalLora), make_inventory.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -12,6 +12,7 @@
 
 #include "graft/match/module_info.h"
 #include "graft/match/plan.h"
+#include "graft/peft/layer_kind.h"
 #include "graft/peft/module_matcher.h"
 
 namespace graft {
@@ -20,20 +21,12 @@ namespace graft {
 // registration order. HF names are absent.
 Inventory make_inventory(const torch::nn::Module& model);
 
-// The kind of a live module, told by its C++ type.
-LayerKind layer_kind_of(const torch::nn::Module& module);
-
-// Where adapter weights start.
-struct AdapterInitSeed {
-  std::uint64_t seed = 42;
-};
-
 // The documented call of every method: init state, validation walk, validate,
 // reset, freeze, transform walk, and with training = false freeze again and
 // eval mode.
 class Peft : public ModuleMatcher {
  public:
-  std::int64_t dim = 32;        // rank
+  std::int64_t dim = 32;  // rank
   double alpha = 32.0;
   double dropout = 0.0;
   AdapterInit init = AdapterInit::kXavier;
@@ -46,13 +39,27 @@ class Peft : public ModuleMatcher {
   void apply(const std::vector<torch::nn::Module*>& chunks,
              bool training = true);
 
-  // Which sites of `chunk` the current settings select, without changing it.
+  // Which sites of `chunk` the current settings select, without changing it;
+  // entries without a match and hits that take no adapter are in the plan's
+  // warnings and exclusions. Throws as apply does.
   Plan plan(const torch::nn::Module& chunk);
 
  protected:
-  // Adapters of one hit; nothing when the method leaves the module alone.
+  // Adapters of one hit on a slot; nothing when the method leaves the module
+  // alone. Throws ConfigError when it cannot tell the rows.
   virtual std::vector<Site> sites_of(const ModuleInfo& info,
                                      const Match& match) = 0;
+
+  // A site on `rows` of the module with the method's settings.
+  Site make_site(const ModuleInfo& info, const Match& match,
+                 AdapterKind kind) const;
+
+ private:
+  struct Hit;
+  struct Selection;
+  std::vector<Hit> hits_of(const torch::nn::Module& chunk);
+  void select(const std::vector<Hit>& hits, Selection& selection);
+  std::vector<Plan> plans_of(const std::vector<torch::nn::Module*>& chunks);
 };
 
 }  // namespace graft

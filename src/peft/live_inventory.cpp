@@ -1,0 +1,132 @@
+// What selection needs to know, read off a live module tree. Entry point:
+// make_inventory.
+#include <unordered_map>
+
+#include "graft/base/dtype.h"
+#include "graft/nn/embedding.h"
+#include "graft/nn/linear_slot.h"
+#include "graft/peft/peft.h"
+#include "peft/live_inventory_internal.h"
+#include "peft/module_walk_internal.h"
+
+namespace graft {
+namespace {
+
+std::optional<DType> dtype_of(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return DType::kF32;
+    case at::kBFloat16:
+      return DType::kBF16;
+    case at::kHalf:
+      return DType::kF16;
+    case at::kDouble:
+      return DType::kF64;
+    default:
+      return std::nullopt;
+  }
+}
+
+void describe_slot(const nn::LinearSlot& slot, ModuleInfo& info) {
+  info.in = slot.in();
+  info.out = slot.out();
+  info.has_bias = slot.bias().defined();
+  info.output_head = slot.is_output_head();
+  info.dtype = dtype_of(slot.is_frozen() ? slot.frozen()->storage_type()
+                                         : slot.weight().scalar_type());
+  for (const nn::RowComponent& part : slot.components()) {
+    info.parts.push_back({{}, part.name, part.rows});
+  }
+}
+
+// Sizes of layers that are no slots, from their weight (out, in, ...).
+void describe_weight(const torch::nn::Module& module, ModuleInfo& info) {
+  for (const auto& item : module.named_parameters(false)) {
+    if (item.key() == "bias" && item.value().defined()) info.has_bias = true;
+    if (item.key() != "weight" || !item.value().defined()) continue;
+    info.dtype = dtype_of(item.value().scalar_type());
+    if (item.value().dim() < 2) continue;
+    info.out = item.value().size(0);
+    info.in = item.value().size(1);
+  }
+  // An embedding's rows are its inputs.
+  if (info.kind == LayerKind::kEmbedding) std::swap(info.in, info.out);
+}
+
+void describe_embedding(const nn::Embedding& table, ModuleInfo& info) {
+  info.in = table.vocabulary();
+  info.out = table.width();
+  if (table.frozen()) info.dtype = dtype_of(table.frozen()->storage_type());
+}
+
+std::uint64_t frozen_elements(const torch::nn::Module& module) {
+  const nn::FrozenWeight* weight = nullptr;
+  if (const auto* slot = dynamic_cast<const nn::LinearSlot*>(&module)) {
+    // A frozen own weight is still among the parameters.
+    if (slot->named_parameters(false).contains("weight")) return 0;
+    weight = slot->frozen().get();
+  } else if (const auto* table = dynamic_cast<const nn::Embedding*>(&module)) {
+    weight = table->frozen().get();
+  }
+  if (weight == nullptr) return 0;
+  return static_cast<std::uint64_t>(weight->in() * weight->out());
+}
+
+std::uint64_t direct_parameters(const torch::nn::Module& module) {
+  std::uint64_t count = frozen_elements(module);
+  for (const auto& item : module.named_parameters(false)) {
+    if (!item.value().defined()) continue;
+    count += static_cast<std::uint64_t>(item.value().numel());
+  }
+  return count;
+}
+
+}  // namespace
+
+ModuleInfo describe_module(const WalkStep& step) {
+  ModuleInfo info;
+  info.path = step.path();
+  info.kind = step.kind;
+  info.layer = step.layer;
+  info.parameter_count = direct_parameters(step.module);
+  if (const auto* slot = dynamic_cast<const nn::LinearSlot*>(&step.module)) {
+    describe_slot(*slot, info);
+    return info;
+  }
+  describe_weight(step.module, info);
+  if (const auto* table = dynamic_cast<const nn::Embedding*>(&step.module)) {
+    describe_embedding(*table, info);
+  }
+  return info;
+}
+
+std::uint64_t count_parameters(const torch::nn::Module& model) {
+  std::uint64_t count = 0;
+  walk_modules(model, [&](const WalkStep& step) {
+    count += direct_parameters(step.module);
+    return false;
+  });
+  return count;
+}
+
+Inventory make_inventory(const torch::nn::Module& model) {
+  Inventory inventory;
+  inventory.source = "live model";
+  std::unordered_map<const torch::nn::Module*, std::size_t> seen;
+  walk_modules(model, [&](const WalkStep& step) {
+    ModuleInfo info = describe_module(step);
+    const auto [first, is_new] =
+        seen.try_emplace(&step.module, inventory.modules.size());
+    if (is_new) {
+      inventory.total_parameters += info.parameter_count;
+    } else {
+      info.same_as = first->second;
+    }
+    if (step.name) inventory.modules.push_back(std::move(info));
+    // As if selected: a shared module is listed under each of its parents.
+    return true;
+  });
+  return inventory;
+}
+
+}  // namespace graft

@@ -1,0 +1,189 @@
+// Forward and backward of an adapted linear layer. Entry point:
+// low_rank_product. x A^T is computed again in backward; products of adapters
+// go straight into slices of the one result.
+#include "peft/low_rank_product_internal.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <utility>
+
+#include "graft/base/error.h"
+#include "peft/dropout_mask_internal.h"
+
+namespace graft {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr const char* kCall = "call";
+
+at::Tensor as_matrix(const at::Tensor& x) {
+  return x.reshape({-1, x.size(-1)});
+}
+
+at::Tensor empty_result(const at::Tensor& x, std::int64_t columns) {
+  std::vector<std::int64_t> sizes = x.sizes().vec();
+  sizes.back() = columns;
+  return at::empty(sizes, x.options());
+}
+
+// One group's factors in the compute type, its A matrices stacked.
+class GroupFactors {
+ public:
+  GroupFactors(const LowRankCall& call, const LowRankGroup& group,
+               at::TensorList factors, at::ScalarType type) {
+    std::vector<at::Tensor> a;
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+      a.push_back(factors[2 * i].to(type));
+      b_.push_back(factors[2 * i + 1].to(type));
+      offsets_.push_back(rank_);
+      rank_ += call.pieces[i].rank;
+    }
+    stacked_a_ = a.size() == 1 ? a[0] : at::cat(a);
+  }
+
+  const at::Tensor& stacked_a() const { return stacked_a_; }
+  std::int64_t rank() const { return rank_; }
+  const at::Tensor& b(std::size_t index) const { return b_[index]; }
+  // The columns of (N, rank) that belong to the group's piece `index`.
+  at::Tensor columns(const at::Tensor& z, std::size_t index,
+                     std::int64_t rank) const {
+    return z.narrow(1, offsets_[index], rank);
+  }
+  std::int64_t offset(std::size_t index) const { return offsets_[index]; }
+
+ private:
+  at::Tensor stacked_a_;
+  std::vector<at::Tensor> b_;
+  std::vector<std::int64_t> offsets_;
+  std::int64_t rank_ = 0;
+};
+
+at::Tensor slice(const at::Tensor& y, const RowSet& rows) {
+  return y.narrow(1, rows.begin, rows.size());
+}
+
+void add_group(const LowRankCall& call, const LowRankGroup& group,
+               const at::Tensor& x, at::TensorList factors, at::Tensor& y) {
+  const GroupFactors f(call, group, factors, x.scalar_type());
+  const at::Tensor seen =
+      group.dropout > 0.0 ? x * dropout_mask(x, call.dropout_key, group.dropout)
+                          : x;
+  const at::Tensor z = at::mm(seen, f.stacked_a().t());
+  for (std::size_t i = group.begin; i < group.end; ++i) {
+    const LowRankPiece& piece = call.pieces[i];
+    const std::size_t local = i - group.begin;
+    slice(y, piece.rows)
+        .addmm_(f.columns(z, local, piece.rank), f.b(local).t(), 1,
+                piece.scale);
+  }
+}
+
+struct GroupBackward {
+  const LowRankCall& call;
+  at::TensorList factors;
+  const at::Tensor& x;   // (N, in)
+  const at::Tensor& dy;  // (N, out)
+  at::Tensor dx;         // (N, in), added to; undefined when not wanted
+};
+
+// scale * (z^T dy)^T in fp32: the transposed product is the faster one.
+at::Tensor gradient_of_b(const at::Tensor& z, const at::Tensor& dy,
+                         double scale) {
+  const at::Tensor transposed = at::mm(z.t(), dy);
+  at::Tensor db = at::empty({dy.size(1), z.size(1)},
+                            transposed.options().dtype(at::kFloat));
+  return db.copy_(transposed.t()).mul_(scale);
+}
+
+void backward_group(GroupBackward& work, const LowRankGroup& group,
+                    variable_list& gradients) {
+  const LowRankCall& call = work.call;
+  const GroupFactors f(call, group, work.factors, work.x.scalar_type());
+  at::Tensor mask;
+  if (group.dropout > 0.0) {
+    mask = dropout_mask(work.x, call.dropout_key, group.dropout);
+  }
+  const at::Tensor seen = mask.defined() ? work.x * mask : work.x;
+  const at::Tensor z = at::mm(seen, f.stacked_a().t());
+  at::Tensor u = at::empty({work.x.size(0), f.rank()}, work.x.options());
+  for (std::size_t i = group.begin; i < group.end; ++i) {
+    const LowRankPiece& piece = call.pieces[i];
+    const std::size_t local = i - group.begin;
+    const at::Tensor dy = slice(work.dy, piece.rows);
+    f.columns(u, local, piece.rank).addmm_(dy, f.b(local), 0, piece.scale);
+    gradients[2 + 2 * i] =
+        gradient_of_b(f.columns(z, local, piece.rank), dy, piece.scale);
+  }
+  const at::Tensor da = at::mm(u.t(), seen).to(at::kFloat);
+  for (std::size_t i = group.begin; i < group.end; ++i) {
+    gradients[1 + 2 * i] =
+        da.narrow(0, f.offset(i - group.begin), call.pieces[i].rank);
+  }
+  if (!work.dx.defined()) return;
+  if (mask.defined()) {
+    work.dx.add_(at::mm(u, f.stacked_a()).mul_(mask));
+  } else {
+    work.dx.addmm_(u, f.stacked_a());
+  }
+}
+
+struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
+                            at::TensorList factors,
+                            const c10::intrusive_ptr<LowRankCall>& call) {
+    at::Tensor y = empty_result(x, call->weight->out());
+    at::Tensor rows = y.view({-1, y.size(-1)});
+    const at::Tensor matrix = as_matrix(x);
+    call->weight->multiply_out(matrix, rows);
+    if (call->bias.defined()) rows.add_(call->bias);
+    for (const LowRankGroup& group : call->groups) {
+      add_group(*call, group, matrix, factors, rows);
+    }
+    variable_list saved{x};
+    saved.insert(saved.end(), factors.begin(), factors.end());
+    ctx->save_for_backward(std::move(saved));
+    ctx->saved_data[kCall] = c10::IValue::make_capsule(call);
+    return y;
+  }
+
+  // Gradients of x, of the factors, and nothing for the call.
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    if (at::GradMode::is_enabled()) {
+      throw ConfigError(ErrorText{"adapted linear layer",
+                                  "second derivatives",
+                                  "a backward that builds a graph",
+                                  "a first derivative",
+                                  {}});
+    }
+    const variable_list saved = ctx->get_saved_variables();
+    const auto capsule = ctx->saved_data[kCall].toCapsule();
+    const auto& call = static_cast<const LowRankCall&>(*capsule);
+    const at::TensorList factors =
+        at::TensorList(saved).slice(1, saved.size() - 1);
+    const at::Tensor x = as_matrix(saved[0]);
+    const at::Tensor dy = as_matrix(grads[0]);
+    variable_list gradients(saved.size() + 1);
+    GroupBackward work{call, factors, x, dy, {}};
+    if (ctx->needs_input_grad(0)) {
+      gradients[0] = at::empty(saved[0].sizes(), x.options());
+      work.dx = gradients[0].view({-1, x.size(1)});
+      call.weight->multiply_transposed_out(dy, work.dx);
+    }
+    for (const LowRankGroup& group : call.groups) {
+      backward_group(work, group, gradients);
+    }
+    return gradients;
+  }
+};
+
+}  // namespace
+
+at::Tensor low_rank_product(const at::Tensor& x, at::TensorList factors,
+                            const c10::intrusive_ptr<LowRankCall>& call) {
+  return LowRankFunction::apply(x, factors, call);
+}
+
+}  // namespace graft
