@@ -3,11 +3,15 @@
 
 #include <array>
 
+#include "tokenize_command.h"
+
 namespace graft::cli {
 
 // One row a command; the function is in <name>_command.cpp.
 std::span<const Command> core_commands() {
-  static const std::array<Command, 0> commands{};
+  static const std::array commands{
+      Command{"tokenize", "text to token ids and back, JSON lines",
+              tokenize_command}};
   return commands;
 }
 
