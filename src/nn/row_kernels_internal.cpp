@@ -100,6 +100,14 @@ GRAFT_INLINE void norm_all(const NormRows<T>& in, T* y, float* rstd) {
   const std::int64_t n = in.n;
   for (std::int64_t row = 0; row < in.rows; ++row) {
     const T* x = in.x + row * n;
+    if (in.delta != nullptr) {
+      const T* delta = in.delta + row * n;
+      T* sum = in.sum + row * n;
+      for (std::int64_t i = 0; i < n; ++i) {
+        store(sum + i, load(x + i) + load(delta + i));
+      }
+      x = sum;
+    }
     const float squares = sum_lanes(n, [x](std::int64_t i) {
       const float value = load(x + i);
       return value * value;
@@ -131,6 +139,11 @@ GRAFT_INLINE void norm_all_backward(const NormRows<T>& in, const float* rstd,
     T* out = dx + row * n;
     for (std::int64_t i = 0; i < n; ++i) {
       store(out + i, scale * (load(g + i) * weight[i] - load(x + i) * shift));
+    }
+    if (in.carried == nullptr) continue;
+    const T* carried = in.carried + row * n;
+    for (std::int64_t i = 0; i < n; ++i) {
+      store(out + i, load(out + i) + load(carried + i));
     }
   }
 }
@@ -184,8 +197,8 @@ GRAFT_INLINE void rotate_all(const RotatedHeads& in, T* x) {
 }
 
 template <typename T>
-GRAFT_INLINE double cross_entropy_all(const LossRows& in, T* logits) {
-  double loss = 0.0;
+GRAFT_INLINE void cross_entropy_all(const LossRows& in, T* logits,
+                                    double* loss) {
   const std::int64_t n = in.n;
   for (std::int64_t row = 0; row < in.rows; ++row) {
     T* x = logits + row * n;
@@ -193,19 +206,16 @@ GRAFT_INLINE double cross_entropy_all(const LossRows& in, T* logits) {
     const float total = sum_lanes(n, [x, most](std::int64_t i) {
       return exponential(load(x + i) - most);
     });
-    const float log_total = std::log(total);
     T* hit = x + in.target[row];
-    loss += static_cast<double>(log_total) -
-            (static_cast<double>(load(hit)) - static_cast<double>(most));
+    const float margin = load(hit) - most;
+    loss[row] = static_cast<double>(std::log(total)) - margin;
     if (!in.gradient) continue;
-    const float hit_gradient = exponential(load(hit) - most) / total - 1.0F;
     const float inverse = 1.0F / total;
     for (std::int64_t i = 0; i < n; ++i) {
       store(x + i, exponential(load(x + i) - most) * inverse);
     }
-    store(hit, hit_gradient);
+    store(hit, exponential(margin) * inverse - 1.0F);
   }
-  return loss;
 }
 
 }  // namespace
@@ -246,11 +256,13 @@ GRAFT_CLONES void rotate_heads(const RotatedHeads& in, float* x) {
 GRAFT_CLONES void rotate_heads(const RotatedHeads& in, Bf16* x) {
   rotate_all(in, x);
 }
-GRAFT_CLONES double cross_entropy_rows(const LossRows& in, float* logits) {
-  return cross_entropy_all(in, logits);
+GRAFT_CLONES void cross_entropy_rows(const LossRows& in, float* logits,
+                                     double* loss) {
+  cross_entropy_all(in, logits, loss);
 }
-GRAFT_CLONES double cross_entropy_rows(const LossRows& in, Bf16* logits) {
-  return cross_entropy_all(in, logits);
+GRAFT_CLONES void cross_entropy_rows(const LossRows& in, Bf16* logits,
+                                     double* loss) {
+  cross_entropy_all(in, logits, loss);
 }
 
 }  // namespace graft::nn

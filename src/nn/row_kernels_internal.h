@@ -18,6 +18,12 @@ struct NormRows {
   float eps;
   std::int64_t rows;
   std::int64_t n;
+  // Forward: when `delta` (rows, n) is given, x + delta is normalised and kept
+  // in `sum` (rows, n).
+  const T* delta = nullptr;
+  T* sum = nullptr;
+  // Backward: added to dx (rows, n) when given.
+  const T* carried = nullptr;
 };
 // y (rows, n); rstd (rows) keeps 1 / sqrt(mean(x^2) + eps).
 void norm_rows(const NormRows<float>& in, float* y, float* rstd);
@@ -53,15 +59,15 @@ struct RotatedHeads {
 void rotate_heads(const RotatedHeads& in, float* x);
 void rotate_heads(const RotatedHeads& in, Bf16* x);
 
-// Cross-entropy of each row of logits (rows, n) against target[row]; returns
-// the sum over rows. With `gradient` the logits become softmax - onehot.
+// loss[row] = cross-entropy of the row of logits (rows, n) against
+// target[row]. With `gradient` the logits become softmax - onehot.
 struct LossRows {
   const std::int64_t* target;
   std::int64_t rows;
   std::int64_t n;
   bool gradient;
 };
-double cross_entropy_rows(const LossRows& in, float* logits);
-double cross_entropy_rows(const LossRows& in, Bf16* logits);
+void cross_entropy_rows(const LossRows& in, float* logits, double* loss);
+void cross_entropy_rows(const LossRows& in, Bf16* logits, double* loss);
 
 }  // namespace graft::nn

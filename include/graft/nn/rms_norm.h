@@ -1,5 +1,5 @@
 // Root-mean-square norm, computed in fp32 whatever the type of x. Entry points:
-// RmsNorm, rms_norm.
+// RmsNorm, rms_norm, add_rms_norm.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -12,6 +12,14 @@ namespace graft::nn {
 // weight is fp32 (n). Backward keeps x and one number a row.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
+// A residual step and the norm after it, in one pass.
+struct AddedNorm {
+  at::Tensor sum;         // x + delta
+  at::Tensor normalised;  // rms_norm of the sum
+};
+AddedNorm add_rms_norm(const at::Tensor& x, const at::Tensor& delta,
+                       const at::Tensor& weight, double eps);
+
 class RmsNorm : public torch::nn::Module {
  public:
   // Frozen, with these values (n), copied to fp32.
@@ -20,6 +28,8 @@ class RmsNorm : public torch::nn::Module {
   RmsNorm(std::int64_t size, double eps);
 
   at::Tensor forward(const at::Tensor& x) const;
+  // The norm of x + delta, and the sum.
+  AddedNorm forward(const at::Tensor& x, const at::Tensor& delta) const;
   const at::Tensor& weight() const { return weight_; }
 
  private:

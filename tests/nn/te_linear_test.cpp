@@ -1,0 +1,58 @@
+// The kinds whose forward is not the plain product.
+#include "graft/nn/te_linear.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "graft/base/error.h"
+#include "graft/nn/embedding.h"
+#include "graft/nn/rms_norm.h"
+
+namespace graft::nn {
+namespace {
+
+TEST(TeLinear, layer_norm_column_normalises_first) {
+  TeLayerNormColumnParallelLinear layer(6, 4, true, 1e-5);
+  const at::Tensor x = at::randn({3, 6});
+  const at::Tensor want = at::linear(rms_norm(x, layer.norm_weight(), 1e-5),
+                                     layer.weight(), layer.bias());
+  EXPECT_TRUE(at::allclose(layer.forward(x), want));
+  EXPECT_EQ(layer.parameters().size(), 3U);
+}
+
+TEST(TeLinear, grouped_multiplies_by_expert) {
+  TeGroupedLinear layer(3, 6, 4);
+  const at::Tensor x = at::randn({5, 6});
+  for (const bool frozen : {false, true}) {
+    if (frozen) layer.freeze();
+    const at::Tensor y = layer.forward(x, {2, 0, 3});
+    const at::Tensor weight = layer.dense_rows({0, 12});
+    EXPECT_TRUE(
+        at::allclose(y.narrow(0, 0, 2),
+                     at::linear(x.narrow(0, 0, 2), weight.narrow(0, 0, 4))));
+    EXPECT_TRUE(
+        at::allclose(y.narrow(0, 2, 3),
+                     at::linear(x.narrow(0, 2, 3), weight.narrow(0, 8, 4))));
+  }
+  EXPECT_THROW(layer.forward(x, {2, 3}), ConfigError);
+  EXPECT_THROW(layer.forward(x, {2, 2, 2}), ConfigError);
+}
+
+TEST(Embedding, trainable_gives_no_gradient_to_the_padding_row) {
+  const at::Tensor stored = at::randn({5, 3}).to(at::kBFloat16);
+  Embedding embedding(FrozenWeight::make(
+      {{stored, nullptr}}, ComputeMode::kFp32, WeightLayout::kAuto));
+  const at::Tensor ids = at::tensor({0, 4, 4, 2}, at::kLong).view({2, 2});
+  const at::Tensor before = embedding.forward(ids);
+  EXPECT_EQ(before.sizes(), (std::vector<std::int64_t>{2, 2, 3}));
+  embedding.make_trainable(0);
+  const at::Tensor after = embedding.forward(ids);
+  EXPECT_TRUE(at::equal(before, after));
+  after.sum().backward();
+  const at::Tensor want =
+      at::tensor({0.F, 0.F, 1.F, 0.F, 2.F}).unsqueeze(1).expand({5, 3});
+  EXPECT_TRUE(at::equal(embedding.weight().grad(), want));
+}
+
+}  // namespace
+}  // namespace graft::nn
