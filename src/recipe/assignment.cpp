@@ -1,0 +1,246 @@
+// Turns YAML and settings into assignments of known keys. Entry points:
+// flatten_yaml, flatten_setting, parse_rules.
+#include "recipe/assignment_internal.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "graft/base/edit_distance.h"
+#include "graft/base/error.h"
+#include "recipe/option_row_internal.h"
+
+namespace graft::recipe {
+namespace {
+
+constexpr std::size_t kLargestRecipe = 1 << 20;  // bytes
+constexpr int kDeepestMapping = 3;
+constexpr std::size_t kMostProblems = 20;
+
+bool is_key(std::string_view key) {
+  return std::ranges::any_of(
+      recipe_options(), [key](const OptionInfo& o) { return o.key == key; });
+}
+
+bool is_section(std::string_view key) {
+  const std::string start = std::string(key) + ".";
+  return std::ranges::any_of(recipe_options(), [&](const OptionInfo& o) {
+    return o.key.starts_with(start);
+  });
+}
+
+std::string line_place(const std::string& name, const YAML::Mark& mark) {
+  return name + ":" + std::to_string(mark.line + 1);
+}
+
+// Walks one mapping and collects its keys.
+class Flattener {
+ public:
+  Flattener(Problems& problems, std::vector<Assignment>& out)
+      : problems_(problems), out_(out) {}
+
+  // `name` empty: `place` stands for every line.
+  void walk(const YAML::Node& map, const std::string& prefix,
+            const Assignment& origin, int depth) {
+    std::set<std::string> seen;
+    for (const auto& entry : map) {
+      const std::string place =
+          origin.from_file ? line_place(origin.place, entry.first.Mark())
+                           : origin.place;
+      if (!entry.first.IsScalar()) {
+        problems_.add(place, "a key must be a word");
+        continue;
+      }
+      const std::string key = prefix + entry.first.Scalar();
+      if (!seen.insert(key).second) {
+        problems_.add(place, "key '" + key + "' is given twice");
+        continue;
+      }
+      add(Assignment{key, entry.second, place, origin.from_file}, origin,
+          depth);
+    }
+  }
+
+ private:
+  void add(Assignment value, const Assignment& origin, int depth) {
+    if (is_key(value.key)) {
+      out_.push_back(std::move(value));
+    } else if (!is_section(value.key)) {
+      problems_.add(value.place, unknown_key_text(value.key));
+    } else if (value.node.IsMap() && depth < kDeepestMapping) {
+      walk(value.node, value.key + ".", origin, depth + 1);
+    } else if (!value.node.IsNull()) {
+      problems_.add(value.place,
+                    "'" + value.key + "' must be a mapping of keys");
+    }
+  }
+
+  Problems& problems_;
+  std::vector<Assignment>& out_;
+};
+
+// "a,b{c,d}" -> ["a", "b{c,d}"]: commas inside braces and brackets belong to
+// the pattern.
+YAML::Node split_list(std::string_view text) {
+  YAML::Node list(YAML::NodeType::Sequence);
+  std::string item;
+  int depth = 0;
+  for (const char c : text) {
+    depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    if (c == ',' && depth == 0) {
+      list.push_back(std::exchange(item, {}));
+    } else {
+      item += c;
+    }
+  }
+  list.push_back(item);
+  return list.size() == 1 ? list[0] : list;
+}
+
+bool takes_entries(std::string_view key) {
+  return key == "adapter.targets" || key == "adapter.exclude";
+}
+
+YAML::Node setting_node(const Setting& setting) {
+  if (takes_entries(setting.key) && !setting.value.starts_with('[')) {
+    return split_list(setting.value);
+  }
+  if (setting.key == "training.betas" && !setting.value.starts_with('[')) {
+    return split_list(setting.value);
+  }
+  // Texts and paths are taken as typed: "a: b" is a file name here.
+  if (!setting.value.starts_with('[') && !setting.value.starts_with('{')) {
+    return YAML::Node(setting.value);
+  }
+  return YAML::Load(setting.value);
+}
+
+void parse_rule(const YAML::Node& node, const std::string& place,
+                AdapterSelection& rule, Problems& problems) {
+  if (!node.IsMap()) {
+    problems.add(place, "a rule must be a mapping with targets");
+    return;
+  }
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
+    const auto row = std::ranges::find_if(
+        selection_rows(), [&](const auto& r) { return r.info.key == key; });
+    if (row == selection_rows().end()) {
+      problems.add(place, "in a rule: " + unknown_key_text("adapter." + key));
+      continue;
+    }
+    if (!seen.insert(key).second) {
+      problems.add(place, "key '" + key + "' is given twice in a rule");
+    }
+    try {
+      row->parse(rule, entry.second);
+    } catch (const ValueProblem& problem) {
+      problems.add(place, "in a rule: " + key + ": " + problem.text);
+    }
+  }
+  if (!seen.contains("targets")) {
+    problems.add(place, "a rule needs targets");
+  }
+}
+
+}  // namespace
+
+void Problems::add(const std::string& place, const std::string& what) {
+  list_.push_back(place + ": " + what);
+}
+
+void Problems::throw_if_any() const {
+  if (list_.empty()) return;
+  if (list_.size() == 1) throw ConfigError("recipe: " + list_.front());
+  std::string text = "recipe: " + std::to_string(list_.size()) + " problems:";
+  for (std::size_t i = 0; i < std::min(list_.size(), kMostProblems); ++i) {
+    text += "\n  " + list_[i];
+  }
+  if (list_.size() > kMostProblems) text += "\n  ...";
+  throw ConfigError(text);
+}
+
+std::string unknown_key_text(const std::string& key) {
+  const std::string word = key.substr(key.rfind('.') + 1);
+  std::string out = "unknown key '" + key + "'";
+  if (const std::string_view hint = foreign_word_hint(word); !hint.empty()) {
+    return out + ": " + std::string(hint);
+  }
+  std::vector<std::string> words;
+  for (const OptionInfo& option : recipe_options()) {
+    const std::string own(option.key.substr(option.key.rfind('.') + 1));
+    if (own == word) return out + ": graft calls it " + std::string(option.key);
+    words.push_back(own);
+  }
+  const auto near = nearest_names(word, words, 1);
+  if (near.empty()) return out + "; docs/recipe.md lists the keys";
+  const auto at = std::ranges::find(words, near.front()) - words.begin();
+  return out + ". Nearest: " + std::string(recipe_options()[at].key);
+}
+
+std::vector<Assignment> flatten_yaml(std::string_view yaml,
+                                     const std::string& name,
+                                     Problems& problems) {
+  std::vector<Assignment> out;
+  if (yaml.size() > kLargestRecipe) {
+    problems.add(name, "larger than 1 MiB: this is no recipe");
+    return out;
+  }
+  try {
+    const YAML::Node root = YAML::Load(std::string(yaml));
+    if (root.IsMap()) {
+      Flattener(problems, out)
+          .walk(root, "", Assignment{.place = name, .from_file = true}, 0);
+    } else {
+      problems.add(name, "a recipe is a mapping of keys (model: ..., ...)");
+    }
+  } catch (const YAML::Exception& error) {
+    std::string hint;
+    if (error.msg.find("anchor") != std::string::npos) {
+      hint = ". A pattern that starts with * needs quotes";
+    }
+    problems.add(line_place(name, error.mark),
+                 "is no valid YAML: " + error.msg + hint);
+  }
+  return out;
+}
+
+std::vector<Assignment> flatten_setting(const Setting& setting,
+                                        Problems& problems) {
+  std::vector<Assignment> out;
+  try {
+    const YAML::Node node = setting_node(setting);
+    if (is_key(setting.key)) {
+      out.push_back({setting.key, node, setting.place, false});
+    } else if (is_section(setting.key) && node.IsMap()) {
+      Flattener(problems, out)
+          .walk(node, setting.key + ".", Assignment{.place = setting.place}, 1);
+    } else {
+      problems.add(setting.place, unknown_key_text(setting.key));
+    }
+  } catch (const YAML::Exception& error) {
+    problems.add(setting.place, setting.key + ": no valid YAML: " + error.msg);
+  }
+  return out;
+}
+
+std::vector<AdapterSelection> parse_rules(const Assignment& rules,
+                                          const AdapterSelection& base,
+                                          Problems& problems) {
+  std::vector<AdapterSelection> out;
+  if (!rules.node.IsSequence()) {
+    problems.add(rules.place, "adapter.rules: expected a list of mappings");
+    return out;
+  }
+  const std::string name = rules.place.substr(0, rules.place.rfind(':'));
+  for (const YAML::Node& node : rules.node) {
+    const std::string place =
+        rules.from_file ? line_place(name, node.Mark()) : rules.place;
+    out.push_back(base);
+    parse_rule(node, place, out.back(), problems);
+  }
+  return out;
+}
+
+}  // namespace graft::recipe
