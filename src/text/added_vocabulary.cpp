@@ -22,7 +22,8 @@ AddedToken read_token(const Part& part) {
           .single_word = part.flag("single_word", false),
           .lstrip = part.flag("lstrip", false),
           .rstrip = part.flag("rstrip", false),
-          .normalized = part.flag("normalized", !special)};
+          .normalized = part.flag("normalized", !special),
+          .spelling = {}};
 }
 
 bool touches_word(std::string_view text, const ByteRange& range) {
@@ -69,12 +70,15 @@ AddedVocabulary::AddedVocabulary(const std::optional<Part>& part,
                    ", as the reference reads it");
     }
   }
+  for (auto& [id, token] : by_id_) {
+    token.spelling = token.normalized && normalizer != nullptr
+                         ? normalizer->normalize(token.content)
+                         : token.content;
+  }
   // Special tokens come first, so that they win over equal strings.
   for (const bool special : {true, false}) {
     for (const auto& [id, token] : by_id_) {
-      if (is_special(token.content) == special) {
-        add_to_group(token, normalizer);
-      }
+      if (is_special(token.content) == special) add_to_group(token);
     }
   }
 }
@@ -102,14 +106,9 @@ std::uint32_t AddedVocabulary::next_id(const TokenTable& model) const {
   return last >= size || size == 0 ? last + 1 : size;
 }
 
-void AddedVocabulary::add_to_group(const AddedToken& token,
-                                   const Normalizer* normalizer) {
+void AddedVocabulary::add_to_group(const AddedToken& token) {
   Group& group = token.normalized ? normalized_ : raw_;
-  if (token.normalized && normalizer != nullptr) {
-    group.matcher.add(normalizer->normalize(token.content));
-  } else {
-    group.matcher.add(token.content);
-  }
+  group.matcher.add(token.spelling);
   group.ids.push_back(token.id);
 }
 

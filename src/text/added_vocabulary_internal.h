@@ -24,6 +24,8 @@ struct AddedToken {
   bool lstrip = false;       // takes the white space before it along
   bool rstrip = false;       // and after it
   bool normalized = false;   // looked for in the normalised text
+  // What it decodes to: content, normalised where it is looked for so.
+  std::string spelling;
 };
 
 // A stretch of text: an added token, or text between them.
@@ -58,7 +60,7 @@ class AddedVocabulary {
 
   void add(const AddedToken& token, const TokenTable& model);
   std::uint32_t next_id(const TokenTable& model) const;
-  void add_to_group(const AddedToken& token, const Normalizer* normalizer);
+  void add_to_group(const AddedToken& token);
   std::vector<TextSegment> split(std::string_view text,
                                  const Group& group) const;
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "text/byte_level_internal.h"
+#include "text/unicode_age_internal.h"
 #include "text/unicode_internal.h"
 
 namespace graft::text {
@@ -26,8 +27,27 @@ class UnicodeForm : public Normalizer {
   explicit UnicodeForm(int options)
       : options_(static_cast<utf8proc_option_t>(options | UTF8PROC_STABLE)) {}
 
+  // A character that the reference's older Unicode does not know stays as it
+  // is, and nothing is composed or reordered across it.
   std::string normalize(std::string_view text) const override {
     if (is_ascii(text)) return std::string(text);
+    std::string out;
+    std::size_t begin = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      const DecodedChar next = decode_char(text, at);
+      if (is_newer_than_reference(next.value)) {
+        append_normalized(out, text.substr(begin, at - begin));
+        out += text.substr(at, next.length);
+        begin = at + next.length;
+      }
+      at += next.length;
+    }
+    append_normalized(out, text.substr(begin));
+    return out;
+  }
+
+ private:
+  void append_normalized(std::string& out, std::string_view text) const {
     utf8proc_uint8_t* bytes = nullptr;
     const utf8proc_ssize_t size = utf8proc_map(
         reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
@@ -35,11 +55,10 @@ class UnicodeForm : public Normalizer {
     if (size < 0) throw std::bad_alloc();  // valid UTF-8 has no other failure
     const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owner(bytes,
                                                                    std::free);
-    return {reinterpret_cast<const char*>(bytes),
-            static_cast<std::size_t>(size)};
+    out.append(reinterpret_cast<const char*>(bytes),
+               static_cast<std::size_t>(size));
   }
 
- private:
   utf8proc_option_t options_;
 };
 

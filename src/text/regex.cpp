@@ -52,8 +52,7 @@ Owned<pcre2_code> compile(const std::string& pattern, std::uint32_t options) {
   int code = 0;
   PCRE2_SIZE offset = 0;
   pcre2_code* compiled =
-      pcre2_compile(units(pattern), pattern.size(),
-                    options | PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &code,
+      pcre2_compile(units(pattern), pattern.size(), options | PCRE2_UTF, &code,
                     &offset, context.get());
   if (compiled == nullptr) {
     throw PatternError("pattern '" + pattern + "' does not compile: " +
@@ -119,7 +118,8 @@ Regex::Regex(std::string_view pattern, Syntax syntax, std::string label)
   code->pattern =
       syntax == Syntax::kLiteral
           ? compile(std::string(pattern), PCRE2_LITERAL)
-          : compile(translate_oniguruma(pattern), PCRE2_UCP | PCRE2_MULTILINE);
+          : compile(translate_oniguruma(pattern),
+                    PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C);
   code->limits = own(pcre2_match_context_create(nullptr));
   pcre2_set_match_limit(code->limits.get(), kMatchLimit);
   pcre2_set_heap_limit(code->limits.get(), kHeapLimitKib);

@@ -55,7 +55,7 @@ std::optional<std::string> Tokenizer::State::token(std::int64_t id) const {
   if (id < 0) return std::nullopt;
   const auto index = static_cast<std::uint64_t>(id);
   if (const text::AddedToken* found = added->find(index)) {
-    return found->content;
+    return found->spelling;
   }
   const auto in_model = model->vocabulary().token(index);
   if (!in_model) return std::nullopt;
@@ -157,8 +157,9 @@ std::optional<std::string> Tokenizer::token(std::int64_t id) const {
 }
 
 bool Tokenizer::is_special(std::int64_t id) const {
-  const auto token = state_->token(id);
-  return token && state_->added->is_special(*token);
+  if (id < 0) return false;
+  const auto* found = state_->added->find(static_cast<std::uint64_t>(id));
+  return found != nullptr && state_->added->is_special(found->content);
 }
 
 std::vector<std::int64_t> Tokenizer::special_ids() const {

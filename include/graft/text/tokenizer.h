@@ -44,7 +44,8 @@ class Tokenizer {
   // The largest id + 1.
   std::size_t vocab_size() const;
   std::optional<std::int64_t> token_id(std::string_view token) const;
-  // The token as the vocabulary spells it.
+  // The token as the vocabulary spells it (an added one that is looked for in
+  // normalised text: normalised).
   std::optional<std::string> token(std::int64_t id) const;
   bool is_special(std::int64_t id) const;
   std::vector<std::int64_t> special_ids() const;  // ascending
