@@ -18,7 +18,7 @@ namespace graft {
 // Inverse frequencies and the factor on cos and sin, already derived from the
 // rope type by the loader. dynamic: recomputed for longer sequences.
 struct RotarySpec {
-  std::vector<float> inverse_frequencies;   // head_dim / 2
+  std::vector<float> inverse_frequencies;  // head_dim / 2
   double attention_factor = 1.0;
   // Set for rope type "dynamic": frequencies for a sequence of this length.
   std::function<std::vector<float>(std::int64_t length)> for_length;
@@ -37,6 +37,9 @@ struct GptConfig {
   bool attention_bias = false;
   bool mlp_bias = false;
   bool tied_embeddings = false;
+  // Token whose embedding row gets no gradient from look-ups when the
+  // embedding is trained; -1: none.
+  std::int64_t padding_id = -1;
   RotarySpec rotary;
 };
 
@@ -51,9 +54,15 @@ struct GptOptions {
   at::Device device = at::kCPU;
 };
 
-// A usable model, base frozen, in eval mode.
+// A usable model, base frozen, in eval mode. With a cache, forward runs without
+// gradient. Throws ConfigError when a tensor of the source has another shape.
 std::shared_ptr<nn::CausalLm> make_gpt(const GptConfig& config,
                                        const WeightSource& weights,
                                        const GptOptions& options);
+
+// What flows between the layers of a model that make_gpt made: the embedding,
+// each layer's output, the last one after the final norm; (B, T, hidden) each.
+std::vector<at::Tensor> gpt_hidden_states(nn::CausalLm& model,
+                                          const nn::LmInput& input);
 
 }  // namespace graft

@@ -1,0 +1,283 @@
+// The whole model: embedding, decoder, head, and the loss. Entry points:
+// make_gpt, gpt_hidden_states.
+#include "graft/models/gpt.h"
+
+#include <ATen/ATen.h>
+#include <torch/nn/modules/container/modulelist.h>
+
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/nn/embedding.h"
+#include "graft/nn/head_loss.h"
+#include "models/gpt_layer_internal.h"
+
+namespace graft {
+namespace {
+
+class LmEmbedding : public torch::nn::Module {
+ public:
+  explicit LmEmbedding(c10::intrusive_ptr<nn::FrozenWeight> weight)
+      : words(register_module(
+            "word_embeddings",
+            std::make_shared<nn::Embedding>(std::move(weight)))) {}
+  const std::shared_ptr<nn::Embedding> words;
+};
+
+class Decoder : public torch::nn::Module {
+ public:
+  Decoder(const GptConfig& config, const WeightReader& reader)
+      : list_(register_module("layers", torch::nn::ModuleList())) {
+    for (std::int64_t n = 0; n < config.layers; ++n) {
+      layers.push_back(std::make_shared<DecoderLayer>(config, reader, n));
+      list_->push_back(layers.back());
+    }
+    final_norm = register_module(
+        "final_layernorm",
+        std::make_shared<nn::RmsNorm>(
+            reader.vector("decoder.final_layernorm.weight", config.hidden_size),
+            config.norm_eps));
+  }
+  std::vector<std::shared_ptr<DecoderLayer>> layers;
+  std::shared_ptr<nn::RmsNorm> final_norm;
+
+ private:
+  torch::nn::ModuleList list_;
+};
+
+[[noreturn]] void refuse_input(const std::string& what, const std::string& got,
+                               const std::string& expected) {
+  throw ConfigError(ErrorText{"model input", what, got, expected, {}});
+}
+
+std::string sizes_text(const at::Tensor& tensor) {
+  std::string text = "[";
+  for (const std::int64_t size : tensor.sizes()) {
+    text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  }
+  return text + "]";
+}
+
+class Gpt : public nn::CausalLm {
+ public:
+  Gpt(const GptConfig& config, const WeightSource& source,
+      const GptOptions& options);
+
+  at::Tensor hidden(const nn::LmInput& input) override;
+  at::Tensor logits(const at::Tensor& hidden) override;
+  at::Tensor loss_sum(const at::Tensor& hidden,
+                      const at::Tensor& labels) override;
+  std::unique_ptr<nn::KvCache> make_cache(std::int64_t batch,
+                                          std::int64_t capacity) override;
+  std::int64_t vocab_size() const override { return config_.vocab_size; }
+  std::int64_t max_positions() const override { return config_.max_positions; }
+  at::Device device() const override { return device_; }
+  void make_trainable() override;
+
+  // Calls visit(tensor) with what gpt_hidden_states lists.
+  template <typename Visit>
+  void run(const nn::LmInput& input, Visit visit);
+
+ private:
+  LayerContext make_context(const nn::LmInput& input, GptCache* cache) const;
+  nn::RotaryTable rotary_of(const nn::LmInput& input, std::int64_t past) const;
+  GptCache* checked_cache(const nn::LmInput& input) const;
+  at::Tensor plain_loss(const at::Tensor& rows, const at::Tensor& targets);
+
+  GptConfig config_;
+  at::Device device_;
+  std::shared_ptr<LmEmbedding> embedding_;
+  std::shared_ptr<Decoder> decoder_;
+  std::shared_ptr<nn::ColumnParallelLinear> output_layer_;
+};
+
+Gpt::Gpt(const GptConfig& config, const WeightSource& source,
+         const GptOptions& options)
+    : config_(config), device_(options.device) {
+  const WeightReader reader(source, options);
+  const auto words = reader.matrix("embedding.word_embeddings",
+                                   config.vocab_size, config.hidden_size);
+  embedding_ =
+      register_module("embedding", std::make_shared<LmEmbedding>(words));
+  decoder_ =
+      register_module("decoder", std::make_shared<Decoder>(config, reader));
+  const auto head = config.tied_embeddings
+                        ? words
+                        : reader.matrix("output_layer", config.vocab_size,
+                                        config.hidden_size);
+  output_layer_ = register_module(
+      "output_layer",
+      std::make_shared<nn::ColumnParallelLinear>(head, at::Tensor()));
+}
+
+GptCache* Gpt::checked_cache(const nn::LmInput& input) const {
+  if (input.input_ids.dim() != 2) {
+    refuse_input("input_ids", sizes_text(input.input_ids), "[batch, tokens]");
+  }
+  if (input.cache == nullptr) return nullptr;
+  auto* cache = dynamic_cast<GptCache*>(input.cache);
+  if (cache == nullptr) {
+    refuse_input("cache", "one of another model", "one of make_cache");
+  }
+  const std::int64_t needed = cache->length() + input.input_ids.size(1);
+  if (cache->batch() != input.input_ids.size(0) || needed > cache->capacity()) {
+    refuse_input("cache",
+                 std::to_string(input.input_ids.size(0)) + " rows of " +
+                     std::to_string(needed) + " tokens",
+                 std::to_string(cache->batch()) + " rows of at most " +
+                     std::to_string(cache->capacity()));
+  }
+  return cache;
+}
+
+nn::RotaryTable Gpt::rotary_of(const nn::LmInput& input,
+                               std::int64_t past) const {
+  const std::int64_t tokens = input.input_ids.size(1);
+  at::Tensor positions = input.position_ids;
+  if (positions.defined()) {
+    if (!positions.sizes().equals(input.input_ids.sizes())) {
+      refuse_input("position_ids", sizes_text(positions),
+                   sizes_text(input.input_ids));
+    }
+    positions = positions.to(device_).reshape({-1});
+  } else {
+    positions = at::arange(past, past + tokens, at::TensorOptions(device_));
+  }
+  const RotarySpec& spec = config_.rotary;
+  if (!spec.for_length || positions.numel() == 0) {
+    return nn::rotary_table(positions, spec.inverse_frequencies,
+                            spec.attention_factor);
+  }
+  const auto length = positions.max().item<std::int64_t>() + 1;
+  return nn::rotary_table(positions, spec.for_length(length),
+                          spec.attention_factor);
+}
+
+LayerContext Gpt::make_context(const nn::LmInput& input,
+                               GptCache* cache) const {
+  const std::int64_t past = cache == nullptr ? 0 : cache->length();
+  const std::int64_t tokens = input.input_ids.size(1);
+  at::Tensor mask = input.attention_mask;
+  if (mask.defined()) {
+    if (mask.dim() != 2 || mask.size(0) != input.input_ids.size(0) ||
+        mask.size(1) != past + tokens) {
+      refuse_input("attention_mask", sizes_text(mask),
+                   std::to_string(past + tokens) + " tokens a row");
+    }
+    mask = mask.to(device_);
+  }
+  const auto options = at::TensorOptions(device_).dtype(
+      embedding_->words->frozen() ? embedding_->words->frozen()->compute_type()
+                                  : at::kFloat);
+  return {rotary_of(input, past),
+          make_attention_pattern(mask, {tokens, past}, options), cache};
+}
+
+template <typename Visit>
+void Gpt::run(const nn::LmInput& input, Visit visit) {
+  GptCache* cache = checked_cache(input);
+  const at::AutoGradMode grad(at::GradMode::is_enabled() && cache == nullptr);
+  const LayerContext context = make_context(input, cache);
+  Stream stream{embedding_->words->forward(input.input_ids.to(device_)), {}};
+  for (const auto& layer : decoder_->layers) {
+    visit(stream);
+    stream = layer->forward(std::move(stream), context);
+  }
+  visit(Stream{take_norm(stream, *decoder_->final_norm), {}});
+  if (cache != nullptr) cache->advance(input.input_ids.size(1));
+}
+
+at::Tensor Gpt::hidden(const nn::LmInput& input) {
+  at::Tensor last;
+  run(input, [&](const Stream& stream) { last = stream.base; });
+  return last;
+}
+
+at::Tensor Gpt::logits(const at::Tensor& hidden) {
+  return output_layer_->forward(hidden).to(at::kFloat);
+}
+
+at::Tensor Gpt::plain_loss(const at::Tensor& rows, const at::Tensor& targets) {
+  return at::cross_entropy_loss(logits(rows), targets, {}, at::Reduction::Sum);
+}
+
+at::Tensor Gpt::loss_sum(const at::Tensor& hidden, const at::Tensor& labels) {
+  if (labels.dim() != 2 || hidden.dim() != 3 ||
+      labels.size(0) != hidden.size(0) || labels.size(1) != hidden.size(1)) {
+    refuse_input("labels", sizes_text(labels), "the shape of input_ids");
+  }
+  constexpr std::int64_t kIgnored = -100;
+  const std::int64_t tokens = labels.size(1);
+  // Position t answers label t + 1, so the last position answers nothing.
+  at::Tensor next = at::full_like(labels, kIgnored);
+  if (tokens > 1) {
+    next.narrow(1, 0, tokens - 1).copy_(labels.narrow(1, 1, tokens - 1));
+  }
+  next = next.to(device_).view({-1});
+  const at::Tensor places = next.ne(kIgnored).nonzero().view({-1});
+  const at::Tensor targets = next.index_select(0, places);
+  if (targets.numel() > 0 && targets.lt(0)
+                                 .logical_or_(targets.ge(config_.vocab_size))
+                                 .any()
+                                 .item<bool>()) {
+    refuse_input("labels", std::to_string(targets.max().item<std::int64_t>()),
+                 "-100 or 0.." + std::to_string(config_.vocab_size - 1));
+  }
+  const at::Tensor rows =
+      hidden.reshape({-1, config_.hidden_size}).index_select(0, places);
+  const bool plain = output_layer_->op() || !output_layer_->is_frozen();
+  return plain ? plain_loss(rows, targets)
+               : nn::frozen_head_loss(rows, output_layer_->frozen(), targets);
+}
+
+std::unique_ptr<nn::KvCache> Gpt::make_cache(std::int64_t batch,
+                                             std::int64_t capacity) {
+  const auto options = at::TensorOptions(device_).dtype(
+      embedding_->words->frozen() ? embedding_->words->frozen()->compute_type()
+                                  : at::kFloat);
+  return std::make_unique<GptCache>(
+      GptCache::Shape{config_.layers, batch, config_.kv_heads, capacity,
+                      config_.head_dim},
+      options);
+}
+
+void Gpt::make_trainable() {
+  for (const auto& module : modules()) {
+    if (auto* slot = dynamic_cast<nn::LinearSlot*>(module.get());
+        slot != nullptr && slot != output_layer_.get()) {
+      slot->make_trainable();
+    } else if (auto* norm = dynamic_cast<nn::RmsNorm*>(module.get())) {
+      norm->weight().requires_grad_(true);
+    }
+  }
+  embedding_->words->make_trainable(config_.padding_id);
+  if (config_.tied_embeddings) {
+    output_layer_->make_trainable_with(embedding_->words->weight());
+  } else {
+    output_layer_->make_trainable();
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<nn::CausalLm> make_gpt(const GptConfig& config,
+                                       const WeightSource& weights,
+                                       const GptOptions& options) {
+  auto model = std::make_shared<Gpt>(config, weights, options);
+  model->eval();
+  return model;
+}
+
+std::vector<at::Tensor> gpt_hidden_states(nn::CausalLm& model,
+                                          const nn::LmInput& input) {
+  auto* gpt = dynamic_cast<Gpt*>(&model);
+  if (gpt == nullptr) {
+    refuse_input("model", "one of another kind", "one of make_gpt");
+  }
+  std::vector<at::Tensor> states;
+  gpt->run(input,
+           [&](const Stream& stream) { states.push_back(stream.sum()); });
+  return states;
+}
+
+}  // namespace graft

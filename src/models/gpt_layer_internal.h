@@ -1,0 +1,104 @@
+// The modules of the GPT, in Megatron's tree. Entry point: DecoderLayer; the
+// others are its parts. Private to models.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "graft/models/gpt.h"
+#include "graft/nn/linear_slot.h"
+#include "graft/nn/rms_norm.h"
+#include "graft/nn/rotary.h"
+#include "models/attention_mask_internal.h"
+#include "models/kv_cache_internal.h"
+
+namespace graft {
+
+// Takes the tensors of one module out of the source, on the right device.
+class WeightReader {
+ public:
+  WeightReader(const WeightSource& source, const GptOptions& options)
+      : source_(source), options_(options) {}
+  // "PREFIX.weight" as (out, in).
+  c10::intrusive_ptr<nn::FrozenWeight> matrix(const std::string& prefix,
+                                              std::int64_t out,
+                                              std::int64_t in) const;
+  // "NAME" as (size) in fp32, an own copy.
+  at::Tensor vector(const std::string& name, std::int64_t size) const;
+  // "PREFIX.bias" when wanted, in the type that `weight` computes in.
+  at::Tensor bias(const std::string& prefix, bool wanted,
+                  const nn::FrozenWeight& weight) const;
+
+ private:
+  const WeightSource& source_;
+  const GptOptions& options_;
+};
+
+// What all layers of one forward share.
+struct LayerContext {
+  nn::RotaryTable rotary;
+  AttentionPattern pattern;
+  GptCache* cache = nullptr;
+};
+
+// Scores, softmax and the weighted sum; owns no parameters.
+class CoreAttention : public torch::nn::Module {
+ public:
+  // q (B, heads, T, d), k and v (B, kv_heads, S, d) -> (B, T, heads * d).
+  at::Tensor forward(const nn::SplitHeads& in,
+                     const AttentionPattern& pattern) const;
+};
+
+class SelfAttention : public torch::nn::Module {
+ public:
+  SelfAttention(const GptConfig& config, const WeightReader& reader,
+                const std::string& path, std::int64_t layer);
+  at::Tensor forward(const at::Tensor& x, const LayerContext& context);
+
+ private:
+  nn::HeadShape shape_;
+  std::int64_t layer_;
+  std::shared_ptr<nn::ColumnParallelLinear> linear_qkv_;
+  std::shared_ptr<CoreAttention> core_attention_;
+  std::shared_ptr<nn::RowParallelLinear> linear_proj_;
+};
+
+class Mlp : public torch::nn::Module {
+ public:
+  Mlp(const GptConfig& config, const WeightReader& reader,
+      const std::string& path);
+  at::Tensor forward(const at::Tensor& x);
+
+ private:
+  std::shared_ptr<nn::ColumnParallelLinear> linear_fc1_;
+  std::shared_ptr<nn::RowParallelLinear> linear_fc2_;
+};
+
+// The residual stream between layers: the sum is delayed, so that it is formed
+// together with the next norm.
+struct Stream {
+  at::Tensor base;   // (B, T, hidden)
+  at::Tensor delta;  // still to be added; undefined before the first layer
+
+  at::Tensor sum() const;
+};
+// Adds the delta; returns the norm of the sum, which becomes the base.
+at::Tensor take_norm(Stream& stream, const nn::RmsNorm& norm);
+
+class DecoderLayer : public torch::nn::Module {
+ public:
+  DecoderLayer(const GptConfig& config, const WeightReader& reader,
+               std::int64_t layer);
+  Stream forward(Stream stream, const LayerContext& context);
+
+ private:
+  std::shared_ptr<nn::RmsNorm> input_layernorm_;
+  std::shared_ptr<SelfAttention> self_attention_;
+  std::shared_ptr<nn::RmsNorm> pre_mlp_layernorm_;
+  std::shared_ptr<Mlp> mlp_;
+};
+
+}  // namespace graft
