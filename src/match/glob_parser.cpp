@@ -33,8 +33,7 @@ bool has_regex_dot_star(std::string_view text) {
 }
 
 void refuse_regex(std::string_view text) {
-  const bool special =
-      text.find_first_of("()|+\\^$") != std::string_view::npos;
+  const bool special = text.find_first_of("()|+\\^$") != std::string_view::npos;
   if (!special && !has_regex_dot_star(text)) return;
   throw ConfigError(ErrorText{
       .operation = "match",
@@ -168,8 +167,7 @@ class GlobParser {
     }
     GlobInstruction& instruction = emit(Op::kNumber);
     instruction.low = number(low, low_end);
-    instruction.high =
-        high == high_end ? UINT64_MAX : number(high, high_end);
+    instruction.high = high == high_end ? UINT64_MAX : number(high, high_end);
     if (instruction.high < instruction.low) fail("the range runs backwards");
     at_ = high_end + 1;
     return true;

@@ -2,6 +2,8 @@
 // ModuleInfo::name.
 #include "graft/match/module_info.h"
 
+#include "match/component_path_internal.h"
+
 namespace graft {
 
 bool is_linear_kind(LayerKind kind, bool te_available) {
@@ -59,10 +61,6 @@ std::string_view layer_kind_name(LayerKind kind) {
   return "unknown";
 }
 
-std::string_view ModuleInfo::name() const {
-  const std::string_view all(path);
-  const std::size_t dot = all.rfind('.');
-  return dot == std::string_view::npos ? all : all.substr(dot + 1);
-}
+std::string_view ModuleInfo::name() const { return last_component(path); }
 
 }  // namespace graft

@@ -19,9 +19,7 @@ constexpr std::uint32_t kHeapLimitKib = 64 * 1024;
 
 struct Release {
   void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-  void operator()(pcre2_match_data* data) const {
-    pcre2_match_data_free(data);
-  }
+  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
   void operator()(pcre2_match_context* context) const {
     pcre2_match_context_free(context);
   }
@@ -49,15 +47,15 @@ CodePointer compile(const std::string& pattern, std::string_view original,
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   int error = 0;
   PCRE2_SIZE offset = 0;
-  CodePointer code(pcre2_compile(
-      reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-      kOptions | extent, &error, &offset, context.get()));
+  CodePointer code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()),
+                                 pattern.size(), kOptions | extent, &error,
+                                 &offset, context.get()));
   if (!code) {
-    throw ConfigError(
-        ErrorText{.operation = "match",
-                  .what = "regular expression '" + std::string(original) +
-                          "' is not supported",
-                  .got = pcre2_message(error)});
+    throw ConfigError(ErrorText{.operation = "match",
+                                .what = "regular expression '" +
+                                        std::string(original) +
+                                        "' is not supported",
+                                .got = pcre2_message(error)});
   }
   // Without a JIT the interpreter gives the same answers.
   pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
@@ -88,12 +86,12 @@ int PatternRegex::Code::run(std::string_view text,
   if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = match(PCRE2_NO_JIT);
   if (result == PCRE2_ERROR_NOMATCH) return 0;
   if (result < 0) {
-    throw ConfigError(ErrorText{
-        .operation = "match",
-        .what = "regular expression '" + original + "' on '" +
-                std::string(text) + "'",
-        .got = pcre2_message(result),
-        .hint = "Write the pattern with fewer nested repeats"});
+    throw ConfigError(
+        ErrorText{.operation = "match",
+                  .what = "regular expression '" + original + "' on '" +
+                          std::string(text) + "'",
+                  .got = pcre2_message(result),
+                  .hint = "Write the pattern with fewer nested repeats"});
   }
   return result == 0 ? 1 : result;
 }
@@ -131,8 +129,7 @@ std::optional<std::string> PatternRegex::capture(
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data.get());
   const PCRE2_SIZE begin = ends[2 * name->second];
   if (begin == PCRE2_UNSET) return std::nullopt;
-  return std::string(
-      text.substr(begin, ends[2 * name->second + 1] - begin));
+  return std::string(text.substr(begin, ends[2 * name->second + 1] - begin));
 }
 
 std::string megatron_regex(std::string_view pattern) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "match/component_path_internal.h"
+
 namespace graft {
 
 std::int64_t Site::parameter_count() const {
@@ -12,19 +14,25 @@ std::int64_t Site::parameter_count() const {
   return adapter.kind == AdapterKind::kDora ? pair + rows.size() : pair;
 }
 
-std::string Site::path() const {
-  if (component.empty()) return module;
-  const std::size_t dot = module.rfind('.');
-  if (dot == std::string::npos) return component;
-  return module.substr(0, dot + 1) + component;
+std::string Site::path() const { return component_path(module, component); }
+
+std::string component_path(std::string_view module,
+                           std::string_view component) {
+  if (component.empty()) return std::string(module);
+  const std::size_t parent = module.rfind('.') + 1;  // 0 without a dot
+  return std::string(module.substr(0, parent)) + std::string(component);
+}
+
+std::string_view last_component(std::string_view path) {
+  return path.substr(path.rfind('.') + 1);
 }
 
 std::uint64_t Plan::trainable_parameters() const {
-  return std::accumulate(sites.begin(), sites.end(), std::uint64_t{0},
-                         [](std::uint64_t sum, const Site& site) {
-                           return sum + static_cast<std::uint64_t>(
-                                            site.parameter_count());
-                         });
+  return std::accumulate(
+      sites.begin(), sites.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const Site& site) {
+        return sum + static_cast<std::uint64_t>(site.parameter_count());
+      });
 }
 
 std::string compress_layers(std::vector<std::int64_t> layers) {

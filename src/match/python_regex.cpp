@@ -20,9 +20,7 @@ std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
   return __builtin_add_overflow(a, b, &sum) ? kUnlimited : sum;
 }
 
-bool is_space(char32_t c) {
-  return c == U' ' || (c >= U'\t' && c <= U'\r');
-}
+bool is_space(char32_t c) { return c == U' ' || (c >= U'\t' && c <= U'\r'); }
 
 std::uint64_t repeat_count(const std::string& digits, RegexScanner& scanner) {
   constexpr std::size_t kMaxDigits = 5;
@@ -92,8 +90,7 @@ RegexPart PythonRegexParser::parse_single(char32_t c) {
       return item(".");
     case U'^':
     case U'$':
-      return {std::string(1, static_cast<char>(c)),
-              RegexPart::Kind::kPosition};
+      return {std::string(1, static_cast<char>(c)), RegexPart::Kind::kPosition};
     case U'[':
       return item(take_class(scanner_, flags_.ascii));
     case U'\\':
@@ -111,8 +108,8 @@ RegexPart PythonRegexParser::parse_escape() {
     case RegexEscape::Kind::kPosition:
       return {position_text(escape.value), RegexPart::Kind::kPosition};
     case RegexEscape::Kind::kClass:
-      return {class_text(escape.value, flags_.ascii), RegexPart::Kind::kItem,
-              1, 1};
+      return {class_text(escape.value, flags_.ascii), RegexPart::Kind::kItem, 1,
+              1};
     case RegexEscape::Kind::kLiteral:
       break;
   }
@@ -124,8 +121,8 @@ std::string PythonRegexParser::position_text(char32_t letter) const {
   if (letter == U'A') return "\\A";
   if (letter == U'Z') return "\\z";
   const std::string word = class_text(U'w', flags_.ascii);
-  const std::string edge = "(?:(?<=" + word + ")(?!" + word + ")|(?<!" + word +
-                           ")(?=" + word + "))";
+  const std::string edge =
+      "(?:(?<=" + word + ")(?!" + word + ")|(?<!" + word + ")(?=" + word + "))";
   if (letter == U'b') return edge;
   return "(?!\\A\\z)(?!" + edge + ")";
 }

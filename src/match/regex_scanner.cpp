@@ -189,10 +189,10 @@ void RegexScanner::fail(const std::string& problem) const {
 }
 
 void RegexScanner::refuse(const std::string& construct) const {
-  throw ConfigError(
-      ErrorText{.operation = "match",
-                .what = "regular expression '" + pattern_ + "' uses " +
-                        construct + ", which graft does not support"});
+  throw ConfigError(ErrorText{.operation = "match",
+                              .what = "regular expression '" + pattern_ +
+                                      "' uses " + construct +
+                                      ", which graft does not support"});
 }
 
 bool is_ascii_digit(char32_t c) { return c >= U'0' && c <= U'9'; }

@@ -1,0 +1,52 @@
+// Compiles rules, all problems of all rules at once. Entry points: Selector's
+// members.
+#include "graft/match/selector.h"
+
+#include <utility>
+
+#include "graft/base/error.h"
+#include "match/rule_run_internal.h"
+#include "match/selection_internal.h"
+
+namespace graft {
+
+struct Selector::State {
+  std::vector<Rule> rules;
+  std::vector<std::unique_ptr<CompiledRule>> compiled;
+};
+
+Selector Selector::compile(std::vector<Rule> rules) {
+  auto state = std::make_unique<State>();
+  std::vector<std::string> problems;
+  for (const Rule& rule : rules) {
+    state->compiled.push_back(rule.syntax == PatternSyntax::kPeft
+                                  ? compile_peft_rule(rule, problems)
+                                  : compile_runtime_rule(rule, problems));
+  }
+  std::string text;
+  for (const std::string& problem : problems) {
+    if (!text.empty()) text += '\n';
+    text += problem;
+  }
+  if (!problems.empty()) throw ConfigError(text);
+  state->rules = std::move(rules);
+  return Selector(std::move(state));
+}
+
+Selector::Selector(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Selector::~Selector() = default;
+Selector::Selector(Selector&&) noexcept = default;
+Selector& Selector::operator=(Selector&&) noexcept = default;
+
+Plan Selector::select(const Inventory& inventory) const {
+  return select_sites(inventory, state_->rules, state_->compiled);
+}
+
+std::optional<std::size_t> Selector::match_one(
+    std::size_t rule, std::string_view name, std::string_view full_name) const {
+  return state_->compiled.at(rule)->match_one(name, full_name);
+}
+
+const std::vector<Rule>& Selector::rules() const { return state_->rules; }
+
+}  // namespace graft

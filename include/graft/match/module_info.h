@@ -16,11 +16,23 @@
 namespace graft {
 
 enum class LayerKind {
-  kLinear, kColumnParallel, kRowParallel,
-  kTeColumn, kTeLayerNormColumn, kTeRow,
-  kTeGrouped, kTeDuplicated,
-  kConv1d, kConv2d, kEmbedding, kNorm, kRouter,
-  kContainer, kModuleList, kModuleDict, kSequential,
+  kLinear,
+  kColumnParallel,
+  kRowParallel,
+  kTeColumn,
+  kTeLayerNormColumn,
+  kTeRow,
+  kTeGrouped,
+  kTeDuplicated,
+  kConv1d,
+  kConv2d,
+  kEmbedding,
+  kNorm,
+  kRouter,
+  kContainer,
+  kModuleList,
+  kModuleDict,
+  kSequential,
 };
 
 // The kinds that exclude mode may pick: plain, column, row, and with
@@ -45,24 +57,24 @@ struct ModuleInfo {
   std::int64_t in = 0;   // linear: input features; embedding: vocabulary
   std::int64_t out = 0;  // linear: output features; embedding: width
   bool has_bias = false;
-  std::optional<DType> dtype;           // storage type of the weight, if known
-  std::optional<std::int64_t> layer;    // decoder layer
+  std::optional<DType> dtype;         // storage type of the weight, if known
+  std::optional<std::int64_t> layer;  // decoder layer
   std::optional<std::int64_t> expert;
-  std::vector<ModulePart> parts;        // HF names, in row order; empty for
-                                        // containers and without a table
+  std::vector<ModulePart> parts;  // HF names, in row order; empty for
+                                  // containers and without a table
   bool output_head = false;
-  std::optional<std::size_t> same_as;   // earlier module that is this object
-  std::uint64_t parameter_count = 0;    // direct parameters of the module
+  std::optional<std::size_t> same_as;  // earlier module that is this object
+  std::uint64_t parameter_count = 0;   // direct parameters of the module
 
   // The last component of `path`.
   std::string_view name() const;
 };
 
 struct Inventory {
-  std::string source;                // file or model it was made from
+  std::string source;  // file or model it was made from
   std::optional<std::string> model_type;
-  bool has_family_table = false;     // false: HF names only
-  std::vector<ModuleInfo> modules;   // pre-order, registration order; no root
+  bool has_family_table = false;       // false: HF names only
+  std::vector<ModuleInfo> modules;     // pre-order, registration order; no root
   std::uint64_t total_parameters = 0;  // of the whole base model
 };
 

@@ -22,14 +22,14 @@ struct Site {
   std::vector<RowSet> hf_rows;        // their rows, within the module's rows
   RowSet rows;                        // rows of the module's weight
   std::int64_t in = 0;
-  std::int64_t module_out = 0;        // all rows of the module
+  std::int64_t module_out = 0;  // all rows of the module
   LayerKind layer_kind = LayerKind::kLinear;
   std::optional<std::int64_t> layer;
   std::optional<std::int64_t> expert;
-  std::size_t rule = 0;               // index of the rule that won
-  std::string pattern;                // the entry that won
-  AdapterSettings adapter;            // rank and alpha after the patterns
-  double scale = 1.0;                 // lora_scale(adapter)
+  std::size_t rule = 0;     // index of the rule that won
+  std::string pattern;      // the entry that won
+  AdapterSettings adapter;  // rank and alpha after the patterns
+  double scale = 1.0;       // lora_scale(adapter)
 
   // rank * (in + rows); plus rows for DoRA's magnitude.
   std::int64_t parameter_count() const;
@@ -40,9 +40,14 @@ struct Site {
 struct EntryReport {
   std::size_t rule = 0;
   std::string entry;
-  std::vector<std::size_t> sites;        // indices of the sites it won
-  std::size_t shadowed = 0;              // hits that an earlier entry won
-  std::vector<std::string> suggestions;  // nearest names when nothing hit
+  std::vector<std::size_t> sites;              // indices of the sites it won
+  std::size_t shadowed = 0;                    // hits that an earlier entry won
+  std::size_t excluded = 0;                    // hits that an exclude took away
+  std::vector<std::string> suggestions;        // nearest names when nothing hit
+  std::vector<std::size_t> suggestion_counts;  // modules that each would hit
+  // Why what it names takes no adapter ("it names 57 modules of kind norm");
+  // empty when it names nothing.
+  std::string refusal;
 };
 
 struct Exclusion {
@@ -55,7 +60,7 @@ struct Plan {
   std::optional<std::string> model_type;
   bool has_family_table = false;
   std::uint64_t base_parameters = 0;
-  std::vector<Site> sites;         // inventory order, then row order
+  std::vector<Site> sites;  // inventory order, then row order
   std::vector<EntryReport> entries;
   std::vector<Exclusion> exclusions;
   std::vector<std::string> warnings;

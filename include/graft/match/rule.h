@@ -47,6 +47,8 @@ double lora_scale(const AdapterSettings& settings);
 // adapter_config.json. Order of the pattern maps is the file's.
 struct PeftFields {
   bool targets_regex = false;   // target_modules was a string, not a list
+  bool targets_listed = false;  // target_modules was given, even if empty;
+                                // else no targets means the family's defaults
   bool excludes_regex = false;  // exclude_modules was a string
   std::optional<std::vector<std::int64_t>> layers_to_transform;
   std::vector<std::string> layers_pattern;
@@ -56,7 +58,7 @@ struct PeftFields {
 };
 
 struct Rule {
-  std::vector<std::string> targets;   // entries; "all-linear" in any syntax
+  std::vector<std::string> targets;  // entries; "all-linear" in any syntax
   std::vector<std::string> excludes;
   PatternSyntax syntax = PatternSyntax::kGlob;
   AdapterSettings adapter;

@@ -1,0 +1,157 @@
+// Guesses what an entry without a hit was meant to be: eaten stars, a missing
+// leading star, another spelling, another framework's word, a typing error.
+#include "match/entry_advice_internal.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+
+#include "graft/base/edit_distance.h"
+#include "match/component_path_internal.h"
+#include "match/entry_set_internal.h"
+#include "match/name_census_internal.h"
+
+namespace graft {
+namespace {
+
+constexpr std::size_t kMaxSuggestions = 3;
+
+// Words of different programs for one layer; the model's own word is
+// suggested for any other of its row.
+const std::vector<std::vector<std::string>>& word_groups() {
+  static const std::vector<std::vector<std::string>> groups{
+      {"q_proj", "linear_q", "query", "query_proj", "wq", "to_q"},
+      {"k_proj", "linear_k", "key", "key_proj", "wk", "to_k"},
+      {"v_proj", "linear_v", "value", "value_proj", "wv", "to_v"},
+      {"o_proj", "linear_proj", "out_proj", "dense", "wo", "attn_output"},
+      {"linear_qkv", "qkv_proj", "query_key_value", "c_attn", "Wqkv"},
+      {"gate_proj", "linear_fc1_gate", "w1"},
+      {"up_proj", "linear_fc1_up", "w3"},
+      {"linear_fc1", "gate_up_proj", "fc1", "c_fc", "dense_h_to_4h"},
+      {"down_proj", "linear_fc2", "w2", "fc2", "dense_4h_to_h"},
+      {"lm_head", "output_layer", "embed_out", "output"}};
+  return groups;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  return out;
+}
+
+// ".layers.0..linear_qkv" -> "*.layers.0.*.linear_qkv": what a web page that
+// eats stars was copied from.
+std::string with_stars(const std::string& entry) {
+  std::string out;
+  for (std::size_t i = 0; i < entry.size(); ++i) {
+    const bool starts_empty = i == 0 || entry[i - 1] == '.';
+    if (entry[i] == '.' && starts_empty) out += '*';
+    out += entry[i];
+  }
+  if (entry.ends_with('.')) out += '*';
+  return out;
+}
+
+std::string without_affixes(std::string entry) {
+  constexpr std::array<std::string_view, 3> kPrefixes{"base_model.model.",
+                                                      "module.", "_orig_mod."};
+  constexpr std::array<std::string_view, 2> kSuffixes{".weight", ".bias"};
+  for (const std::string_view prefix : kPrefixes) {
+    if (entry.starts_with(prefix)) entry.erase(0, prefix.size());
+  }
+  for (const std::string_view suffix : kSuffixes) {
+    if (entry.ends_with(suffix)) entry.resize(entry.size() - suffix.size());
+  }
+  return entry;
+}
+
+class Advice {
+ public:
+  Advice(const NameCensus& census, PatternSyntax syntax, EntryReport& report)
+      : census_(census), syntax_(syntax), report_(report) {}
+
+  void fill() {
+    fill_refusal();
+    const std::string& entry = report_.entry;
+    if (syntax_ != PatternSyntax::kPeft) {
+      try_entry(with_stars(entry));
+      try_entry("*." + entry);
+      try_entry(entry + ".*");
+      try_entry("*." + without_affixes(entry));
+    }
+    try_entry(without_affixes(entry));
+    const std::string last(last_component(entry));
+    const std::string path = entry.substr(0, entry.size() - last.size());
+    for (const std::string& name : related(last)) {
+      if (path.empty() || !try_entry(path + name)) try_entry(name);
+    }
+  }
+
+ private:
+  void fill_refusal() {
+    std::string text;
+    for (const auto& [kind, count] : census_.other_kinds(report_.entry)) {
+      text += text.empty() ? "it names " : " and ";
+      text += std::to_string(count) + (count == 1 ? " module" : " modules") +
+              " of kind " + std::string(layer_kind_name(kind));
+    }
+    report_.refusal = std::move(text);
+  }
+
+  // Names of the model that `word` could stand for, likeliest first.
+  std::vector<std::string> related(const std::string& word) const {
+    std::vector<std::string> out;
+    for (const std::string& name : census_.last_names()) {
+      if (lower(name) == lower(word)) out.push_back(name);
+    }
+    for (const auto& group : word_groups()) {
+      if (std::find(group.begin(), group.end(), word) == group.end()) continue;
+      std::copy_if(group.begin(), group.end(), std::back_inserter(out),
+                   [&](const std::string& name) {
+                     return name != word && census_.count(name) > 0;
+                   });
+    }
+    for (std::string& name :
+         nearest_names(word, census_.last_names(), kMaxSuggestions)) {
+      out.push_back(std::move(name));
+    }
+    return out;
+  }
+
+  bool try_entry(const std::string& candidate) {
+    const auto& known = report_.suggestions;
+    if (known.size() == kMaxSuggestions || candidate == report_.entry ||
+        std::find(known.begin(), known.end(), candidate) != known.end()) {
+      return false;
+    }
+    const std::size_t hits = census_.hits(candidate);
+    if (hits == 0) return false;
+    report_.suggestions.push_back(candidate);
+    report_.suggestion_counts.push_back(hits);
+    return true;
+  }
+
+  const NameCensus& census_;
+  PatternSyntax syntax_;
+  EntryReport& report_;
+};
+
+}  // namespace
+
+void advise_unmatched(const Inventory& inventory,
+                      const std::vector<Rule>& rules, Plan& plan) {
+  std::map<PatternSyntax, NameCensus> censuses;
+  for (EntryReport& report : plan.entries) {
+    const bool hit =
+        !report.sites.empty() || report.shadowed > 0 || report.excluded > 0;
+    if (hit || is_all_linear(report.entry)) continue;
+    const PatternSyntax syntax = rules[report.rule].syntax;
+    const auto census = censuses.try_emplace(syntax, inventory, syntax).first;
+    Advice(census->second, syntax, report).fill();
+  }
+}
+
+}  // namespace graft

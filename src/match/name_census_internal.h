@@ -1,0 +1,45 @@
+// The names of a model, counted: what an entry could have meant. Entry point:
+// NameCensus. Built only when some entry selects nothing.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graft/match/module_info.h"
+#include "graft/match/rule.h"
+
+namespace graft {
+
+class NameCensus {
+ public:
+  // In peft syntax only the Hugging Face names count.
+  NameCensus(const Inventory& inventory, PatternSyntax syntax);
+
+  // Last components of what takes adapters, in order of appearance.
+  const std::vector<std::string>& last_names() const { return last_names_; }
+  std::size_t count(const std::string& last_name) const;
+
+  // Linear modules (or parts) that the entry would hit; 0 when malformed.
+  std::size_t hits(const std::string& entry) const;
+
+  // Kinds of the other modules that the entry names, with their numbers.
+  std::map<LayerKind, std::size_t> other_kinds(const std::string& entry) const;
+
+ private:
+  struct Named {
+    std::vector<std::string> names;
+    LayerKind kind;
+  };
+  void add(Named named);
+
+  PatternSyntax syntax_;
+  std::vector<Named> linears_;
+  std::vector<Named> others_;
+  std::vector<std::string> last_names_;
+  std::map<std::string, std::size_t> counts_;
+};
+
+}  // namespace graft

@@ -1,0 +1,213 @@
+// HF PEFT's targets: defaults by family, endings, condensed long lists.
+#include "match/peft_targets_internal.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "graft/base/error.h"
+
+namespace graft {
+namespace {
+
+// From this many list entries on, PEFT replaces them by fewer endings.
+constexpr std::size_t kCondensedFrom = 20;
+
+struct FamilyDefault {
+  std::string_view model_type;
+  std::vector<std::string> targets;
+  bool regex = false;
+};
+
+// PEFT's LoRA targets for a null target_modules, by model_type.
+const std::vector<FamilyDefault>& family_defaults() {
+  static const std::vector<FamilyDefault> table{
+      {"llama", {"q_proj", "v_proj"}},
+      {"llama4", {"q_proj", "v_proj"}},
+      {"mistral", {"q_proj", "v_proj"}},
+      {"mixtral", {"q_proj", "v_proj"}},
+      {"stablelm", {"q_proj", "v_proj"}},
+      {"gemma", {"q_proj", "v_proj"}},
+      {"gemma2", {"q_proj", "v_proj"}},
+      {"gemma3_text", {"q_proj", "v_proj"}},
+      {"gemma4", {R"(.*language_model\..*\.(q_proj|v_proj))"}, true},
+      {"qwen2", {"q_proj", "v_proj"}},
+      {"qwen3", {"q_proj", "v_proj"}},
+      {"opt", {"q_proj", "v_proj"}},
+      {"gptj", {"q_proj", "v_proj"}},
+      {"gpt_neo", {"q_proj", "v_proj"}},
+      {"phi", {"q_proj", "v_proj", "fc1", "fc2"}},
+      {"nemotron_h", {"q_proj", "k_proj", "v_proj", "o_proj"}},
+      {"gpt_neox", {"query_key_value"}},
+      {"falcon", {"query_key_value"}},
+      {"bloom", {"query_key_value"}},
+      {"chatglm", {"query_key_value"}},
+      {"gpt2", {"c_attn"}},
+      {"gpt_bigcode", {"c_attn"}},
+      {"codegen", {"qkv_proj"}},
+      {"mpt", {"Wqkv"}},
+      {"bert", {"query", "value"}},
+      {"roberta", {"query", "value"}},
+      {"xlm-roberta", {"query", "value"}},
+      {"electra", {"query", "value"}},
+  };
+  return table;
+}
+
+const FamilyDefault& default_for(const Inventory* inventory) {
+  const std::string type = inventory ? inventory->model_type.value_or("") : "";
+  for (const FamilyDefault& row : family_defaults()) {
+    if (row.model_type == type) return row;
+  }
+  throw ConfigError(ErrorText{
+      .operation = "match",
+      .what = "no targets are given, and none are known for model_type '" +
+              type + "'",
+      .hint = "Name target_modules"});
+}
+
+// "c", "b.c", "a.b.c" of "a.b.c".
+std::vector<std::string> endings_of(const std::string& path) {
+  std::vector<std::string> out;
+  for (std::size_t dot = path.rfind('.'); dot != std::string::npos;
+       dot = dot == 0 ? std::string::npos : path.rfind('.', dot - 1)) {
+    out.push_back(path.substr(dot + 1));
+  }
+  out.push_back(path);
+  return out;
+}
+
+// Every module path that PEFT would see, containers and the root included.
+std::set<std::string> hf_names(const Inventory& inventory) {
+  std::set<std::string> names{""};
+  for (std::size_t i = 0; i < inventory.modules.size(); ++i) {
+    if (inventory.modules[i].same_as) continue;
+    for (const HfUnit& unit : hf_units(inventory, i)) {
+      const std::string path(unit.path);
+      for (std::size_t dot = path.find('.'); dot != std::string::npos;
+           dot = path.find('.', dot + 1)) {
+        names.insert(path.substr(0, dot));
+      }
+      names.insert(path);
+    }
+  }
+  return names;
+}
+
+using Texts = std::set<std::string>;
+
+bool ends_in_one_of(const std::string& path, const Texts& endings) {
+  const std::vector<std::string> own = endings_of(path);
+  return std::any_of(own.begin(), own.end() - 1, [&](const std::string& text) {
+    return endings.count(text) > 0;
+  });
+}
+
+// The shortest ending of each entry that no other module has, unless a chosen
+// one covers it.
+Texts condensed(const Texts& entries, const Texts& other_endings) {
+  std::map<std::vector<std::string>, std::string> ordered;
+  for (const std::string& entry : entries) ordered[endings_of(entry)] = entry;
+  Texts chosen;
+  for (const auto& [endings, entry] : ordered) {
+    for (const std::string& ending : endings) {
+      if (chosen.count(ending) || other_endings.count(ending)) continue;
+      if (ends_in_one_of(entry, chosen)) continue;
+      chosen.insert(ending);
+      break;
+    }
+  }
+  return chosen;
+}
+
+}  // namespace
+
+std::vector<HfUnit> hf_units(const Inventory& inventory, std::size_t module) {
+  const ModuleInfo& info = inventory.modules[module];
+  std::vector<HfUnit> units;
+  for (std::size_t i = 0; i < info.parts.size(); ++i) {
+    const ModulePart& part = info.parts[i];
+    units.push_back({part.component.empty() ? kWhole : i, part.path});
+  }
+  const bool by_path = info.parts.empty() && !inventory.has_family_table;
+  if (by_path) units.push_back({kWhole, info.path});
+  return units;
+}
+
+void add_dotted_endings(const EntryIndex& entries, std::string_view path,
+                        std::vector<std::size_t>& hits) {
+  const auto add = [&](std::string_view text) {
+    const auto found = entries.find(text);
+    if (found == entries.end()) return;
+    hits.insert(hits.end(), found->second.begin(), found->second.end());
+  };
+  add(path);
+  for (std::size_t dot = path.find('.'); dot != std::string_view::npos;
+       dot = path.find('.', dot + 1)) {
+    add(path.substr(dot + 1));
+  }
+}
+
+PeftTargets::PeftTargets(const Rule& rule, const Inventory* inventory)
+    : entries_(rule.targets) {
+  bool regex = rule.peft.targets_regex;
+  if (entries_.empty() && !rule.peft.targets_listed) {
+    const FamilyDefault& row = default_for(inventory);
+    entries_ = row.targets;
+    regex = row.regex;
+  }
+  if (regex && !is_all_linear(entries_.front())) {
+    regex_ = std::make_unique<PatternRegex>(entries_.front(),
+                                            PatternRegex::Extent::kWhole);
+    return;
+  }
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (is_all_linear(entries_[i])) {
+      all_linear_.push_back(i);
+    } else {
+      by_text_[entries_[i]].push_back(i);
+      exact_.insert(entries_[i]);
+    }
+  }
+  if (inventory && exact_.size() >= kCondensedFrom) condense(*inventory);
+}
+
+void PeftTargets::condense(const Inventory& inventory) {
+  if (exact_.count(std::string())) {
+    throw ConfigError(
+        ErrorText{.operation = "match",
+                  .what = "target_modules should not contain an empty string"});
+  }
+  const Texts entries(exact_.begin(), exact_.end());
+  Texts other_endings;
+  for (const std::string& name : hf_names(inventory)) {
+    if (entries.count(name) || ends_in_one_of(name, entries)) continue;
+    for (std::string& ending : endings_of(name)) {
+      other_endings.insert(std::move(ending));
+    }
+  }
+  const Texts chosen = condensed(entries, other_endings);
+  if (chosen.empty() || chosen.size() >= entries.size()) return;
+  exact_.clear();
+  exact_.insert(chosen.begin(), chosen.end());
+}
+
+std::vector<std::size_t> PeftTargets::hits(const ModuleInfo& info,
+                                           std::string_view path) const {
+  if (regex_) {
+    return regex_->matches(path) ? std::vector<std::size_t>{0}
+                                 : std::vector<std::size_t>{};
+  }
+  std::vector<std::size_t> hits;
+  add_dotted_endings(by_text_, path, hits);
+  const bool body = is_linear_kind(info.kind, true) && !info.output_head;
+  if (body) hits.insert(hits.end(), all_linear_.begin(), all_linear_.end());
+  sort_unique(hits);
+  return hits;
+}
+
+bool PeftTargets::is_exact(std::string_view path) const {
+  return exact_.count(path) > 0;
+}
+
+}  // namespace graft

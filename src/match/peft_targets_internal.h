@@ -1,0 +1,55 @@
+// What HF PEFT's target_modules selects in one inventory. Entry points:
+// hf_units, PeftTargets. Rules: docs/matching.md, "peft".
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "graft/match/module_info.h"
+#include "graft/match/rule.h"
+#include "match/entry_set_internal.h"
+#include "match/pattern_regex_internal.h"
+#include "match/rule_run_internal.h"
+
+namespace graft {
+
+// A module of the Hugging Face world: a module of the inventory or a part.
+struct HfUnit {
+  std::size_t part = kWhole;
+  std::string_view path;
+};
+std::vector<HfUnit> hf_units(const Inventory& inventory, std::size_t module);
+
+// Entries that a path equals or ends in, after a dot.
+void add_dotted_endings(const EntryIndex& entries, std::string_view path,
+                        std::vector<std::size_t>& hits);
+
+class PeftTargets {
+ public:
+  // Without an inventory: names alone, no defaults. Throws ConfigError when the
+  // rule names no targets and none are known for the family, and for an empty
+  // text among 20 or more.
+  PeftTargets(const Rule& rule, const Inventory* inventory);
+
+  const std::vector<std::string>& entries() const { return entries_; }
+  // Before layers_to_transform.
+  std::vector<std::size_t> hits(const ModuleInfo& info,
+                                std::string_view path) const;
+  // Hit by its full path, which layers_to_transform does not filter.
+  bool is_exact(std::string_view path) const;
+
+ private:
+  void condense(const Inventory& inventory);
+
+  std::vector<std::string> entries_;
+  std::unique_ptr<PatternRegex> regex_;  // the one entry, when it is a string
+  EntryIndex by_text_;
+  std::vector<std::size_t> all_linear_;
+  std::unordered_set<std::string, TextHash, std::equal_to<>> exact_;
+};
+
+}  // namespace graft

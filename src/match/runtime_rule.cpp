@@ -1,0 +1,235 @@
+// Rules in glob and megatron syntax: names of both worlds, whole layers before
+// their parts. Entry point: compile_runtime_rule.
+#include <algorithm>
+#include <utility>
+
+#include "match/component_path_internal.h"
+#include "match/entry_set_internal.h"
+#include "match/rule_run_internal.h"
+
+namespace graft {
+namespace {
+
+// The names that one module and its parts answer to.
+struct ModuleNames {
+  std::vector<std::string_view> whole;
+  std::vector<std::vector<std::string>> parts;  // one list per part
+};
+
+ModuleNames names_of(const ModuleInfo& info) {
+  ModuleNames names;
+  names.whole.push_back(info.path);
+  names.parts.resize(info.parts.size());
+  for (std::size_t i = 0; i < info.parts.size(); ++i) {
+    const ModulePart& part = info.parts[i];
+    if (part.component.empty()) {
+      names.whole.push_back(part.path);
+    } else {
+      names.parts[i] = {part.path, component_path(info.path, part.component)};
+    }
+  }
+  return names;
+}
+
+template <typename Names>
+std::vector<std::size_t> hits_of(const EntrySet& set, const Names& names) {
+  std::vector<std::size_t> hits;
+  for (const auto& name : names) {
+    set.collect(last_component(name), name, hits);
+  }
+  sort_unique(hits);
+  return hits;
+}
+
+struct RuntimeRule {
+  EntrySet targets;
+  EntrySet excludes;
+  Rule rule;
+};
+
+class RuntimeRun : public RuleRun {
+ public:
+  RuntimeRun(const RuntimeRule& rule, const Inventory& inventory)
+      : rule_(rule),
+        inventory_(inventory),
+        exclude_used_(rule.rule.excludes.size(), false) {
+    for (std::size_t i = 0; i < inventory.modules.size(); ++i) {
+      const auto& same_as = inventory.modules[i].same_as;
+      if (same_as) aliases_.emplace_back(*same_as, i);
+    }
+    std::sort(aliases_.begin(), aliases_.end());
+  }
+
+  const std::vector<std::string>& entries() const override {
+    return rule_.rule.targets;
+  }
+
+  ModuleHits hits(std::size_t module) override {
+    const ModuleInfo& info = inventory_.modules[module];
+    ModuleHits out;
+    if (info.same_as || !is_linear_kind(info.kind, true)) return out;
+    ModuleNames names = names_of(info);
+    add_aliases(module, names);
+    add_target_hits(info, names, out);
+    if (!rule_.excludes.empty()) add_exclusions(names, out);
+    return out;
+  }
+
+  AdapterSettings settings(std::size_t, std::size_t) override {
+    return rule_.rule.adapter;
+  }
+
+  std::vector<std::string> warnings() const override {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < exclude_used_.size(); ++i) {
+      if (exclude_used_[i]) continue;
+      out.push_back(exclude_reason(rule_.rule.excludes[i]) +
+                    " excludes nothing");
+    }
+    return out;
+  }
+
+ private:
+  void add_aliases(std::size_t module, ModuleNames& names) const {
+    auto at = std::lower_bound(aliases_.begin(), aliases_.end(),
+                               std::pair<std::size_t, std::size_t>(module, 0));
+    for (; at != aliases_.end() && at->first == module; ++at) {
+      names.whole.push_back(inventory_.modules[at->second].path);
+    }
+  }
+
+  void add_target_hits(const ModuleInfo& info, const ModuleNames& names,
+                       ModuleHits& out) const {
+    if (rule_.rule.targets.empty()) {
+      out.hits.push_back({kNoEntry, true, {}});
+      return;
+    }
+    std::vector<std::size_t> whole = hits_of(rule_.targets, names.whole);
+    const auto& all_linear = rule_.targets.all_linear();
+    if (info.output_head) {
+      out.head_skipped = !all_linear.empty();
+    } else {
+      whole.insert(whole.end(), all_linear.begin(), all_linear.end());
+      sort_unique(whole);
+    }
+    for (const std::size_t entry : whole) out.hits.push_back({entry, true, {}});
+    for (std::size_t part = 0; part < names.parts.size(); ++part) {
+      for (const std::size_t entry :
+           hits_of(rule_.targets, names.parts[part])) {
+        add_part_hit(entry, part, out.hits);
+      }
+    }
+    std::sort(
+        out.hits.begin(), out.hits.end(),
+        [](const EntryHit& a, const EntryHit& b) { return a.entry < b.entry; });
+  }
+
+  // A pattern that hits the whole and its parts means the whole.
+  static void add_part_hit(std::size_t entry, std::size_t part,
+                           std::vector<EntryHit>& hits) {
+    for (EntryHit& hit : hits) {
+      if (hit.entry != entry) continue;
+      if (!hit.whole) hit.parts.push_back(part);
+      return;
+    }
+    hits.push_back({entry, false, {part}});
+  }
+
+  void add_exclusions(const ModuleNames& names, ModuleHits& out) {
+    add_exclusion(kWhole, hits_of(rule_.excludes, names.whole), out);
+    for (std::size_t part = 0; part < names.parts.size(); ++part) {
+      add_exclusion(part, hits_of(rule_.excludes, names.parts[part]), out);
+    }
+  }
+
+  void add_exclusion(std::size_t part, const std::vector<std::size_t>& hits,
+                     ModuleHits& out) {
+    if (hits.empty()) return;
+    for (const std::size_t entry : hits) exclude_used_[entry] = true;
+    out.exclusions.push_back(
+        {part, exclude_reason(rule_.rule.excludes[hits.front()])});
+  }
+
+  const RuntimeRule& rule_;
+  const Inventory& inventory_;
+  std::vector<bool> exclude_used_;
+  // (module, later module that is the same object), sorted.
+  std::vector<std::pair<std::size_t, std::size_t>> aliases_;
+};
+
+class CompiledRuntimeRule : public CompiledRule {
+ public:
+  explicit CompiledRuntimeRule(RuntimeRule rule) : rule_(std::move(rule)) {}
+
+  std::unique_ptr<RuleRun> start(const Inventory& inventory) const override {
+    return std::make_unique<RuntimeRun>(rule_, inventory);
+  }
+
+  std::optional<std::size_t> match_one(
+      std::string_view name, std::string_view full_name) const override {
+    std::vector<std::size_t> hits;
+    rule_.excludes.collect(name, full_name, hits);
+    if (!hits.empty()) return std::nullopt;
+    if (rule_.rule.targets.empty()) return 0;
+    hits = rule_.targets.all_linear();
+    rule_.targets.collect(name, full_name, hits);
+    if (hits.empty()) return std::nullopt;
+    return *std::min_element(hits.begin(), hits.end());
+  }
+
+ private:
+  RuntimeRule rule_;
+};
+
+// The reference's text for a fused name under canonical adapters.
+void check_canonical_entry(const std::string& entry,
+                           std::vector<std::string>& problems) {
+  const auto refuse = [&problems](const std::string& name,
+                                  const std::string& parts) {
+    problems.push_back("Canonical LoRA does not support target '" + name +
+                       "'. Either use '" + name + "' with LoRA() or use [" +
+                       parts + "] with Canonical LoRA");
+  };
+  if (entry.ends_with("linear_qkv")) {
+    refuse("linear_qkv", "'linear_q', 'linear_k', 'linear_v'");
+  } else if (entry.ends_with("linear_fc1")) {
+    refuse("linear_fc1", "'linear_fc1_up', 'linear_fc1_gate'");
+  }
+}
+
+bool has_peft_fields(const PeftFields& fields) {
+  return fields.targets_regex || fields.excludes_regex ||
+         fields.layers_to_transform || !fields.layers_pattern.empty() ||
+         !fields.rank_pattern.empty() || !fields.alpha_pattern.empty() ||
+         !fields.modules_to_save.empty();
+}
+
+}  // namespace
+
+std::string exclude_reason(const std::string& entry) {
+  return "exclude entry '" + entry + "'";
+}
+
+std::unique_ptr<CompiledRule> compile_runtime_rule(
+    const Rule& rule, std::vector<std::string>& problems) {
+  if (rule.adapter.kind == AdapterKind::kCanonicalLora) {
+    for (const std::string& entry : rule.targets) {
+      check_canonical_entry(entry, problems);
+    }
+  }
+  if (has_peft_fields(rule.peft)) {
+    problems.push_back(
+        "match: layers_to_transform, layers_pattern, rank_pattern, "
+        "alpha_pattern and modules_to_save need syntax peft: got " +
+        std::string(pattern_syntax_name(rule.syntax)));
+  }
+  EntrySet targets(rule.targets, rule.syntax, problems);
+  EntrySet excludes(rule.excludes, rule.syntax, problems);
+  if (!excludes.all_linear().empty()) {
+    problems.push_back("match: exclude entry 'all-linear' leaves nothing");
+  }
+  return std::make_unique<CompiledRuntimeRule>(
+      RuntimeRule{std::move(targets), std::move(excludes), rule});
+}
+
+}  // namespace graft

@@ -1,0 +1,77 @@
+// The errors and warnings for entries that selected nothing. Entry point:
+// check_unmatched.
+#include "graft/base/error.h"
+#include "graft/match/plan.h"
+#include "match/entry_set_internal.h"
+
+namespace graft {
+namespace {
+
+bool is_unmatched(const EntryReport& report) {
+  return report.sites.empty() && report.shadowed == 0;
+}
+
+// "q_proj (28 modules), o_proj (28)"
+std::string suggestion_text(const EntryReport& report) {
+  std::string out;
+  for (std::size_t i = 0; i < report.suggestions.size(); ++i) {
+    if (i > 0) out += ", ";
+    out += report.suggestions[i];
+    if (i >= report.suggestion_counts.size()) continue;
+    const std::size_t count = report.suggestion_counts[i];
+    out += " (" + std::to_string(count);
+    if (i == 0) out += count == 1 ? " module" : " modules";
+    out += ')';
+  }
+  return out;
+}
+
+std::string sentence(const EntryReport& report) {
+  std::string out("'");
+  out.append(report.entry).append("' selects no module");
+  if (report.excluded > 0) {
+    out += ": all " + std::to_string(report.excluded) +
+           " that it hits are excluded";
+  } else if (!report.refusal.empty()) {
+    out += ": " + report.refusal + ", and only linear layers take adapters";
+  }
+  out += '.';
+  const std::string nearest = suggestion_text(report);
+  if (!nearest.empty()) out += " Nearest: " + nearest + '.';
+  return out;
+}
+
+// Naming a layer that takes no adapter is a misunderstanding, not an entry
+// that happens to fit other models only.
+bool is_misunderstanding(const EntryReport& report, const Rule& rule) {
+  return !report.refusal.empty() && is_literal_entry(report.entry, rule.syntax);
+}
+
+}  // namespace
+
+std::vector<std::string> check_unmatched(const Plan& plan,
+                                         const std::vector<Rule>& rules) {
+  std::vector<std::string> warnings;
+  std::string errors;
+  std::size_t count = 0;
+  bool allowable = false;
+  for (const EntryReport& report : plan.entries) {
+    if (!is_unmatched(report)) continue;
+    const Rule& rule = rules.at(report.rule);
+    const bool written = rule.written_by_person && !rule.targets.empty();
+    const bool misunderstood = is_misunderstanding(report, rule);
+    if (!written || (rule.allow_unmatched && !misunderstood)) {
+      warnings.push_back(sentence(report));
+      continue;
+    }
+    errors += (errors.empty() ? "" : " ") + sentence(report);
+    ++count;
+    allowable = allowable || !misunderstood;
+  }
+  if (count == 0) return warnings;
+  std::string hint = count == 1 ? " Fix the entry" : " Fix the entries";
+  if (allowable) hint += ", or set allow_unmatched: true";
+  throw ConfigError("plan: " + errors + hint + '.');
+}
+
+}  // namespace graft
