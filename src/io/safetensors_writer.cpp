@@ -101,6 +101,12 @@ Header make_header(const std::vector<TensorLayout>& layout,
 
 }  // namespace
 
+std::string make_safetensors_header(
+    const std::vector<TensorLayout>& layout,
+    const std::map<std::string, std::string>& metadata) {
+  return make_header(layout, metadata).text;
+}
+
 SafetensorsWriter::SafetensorsWriter(
     const fs::path& path, const std::vector<TensorLayout>& layout,
     const std::map<std::string, std::string>& metadata)

@@ -23,6 +23,12 @@ struct TensorLayout {
   std::vector<std::int64_t> shape;
 };
 
+// Everything before the data section: length field, JSON, padding. Throws
+// ConfigError for duplicate or reserved names and sizes beyond 64 bits.
+std::string make_safetensors_header(
+    const std::vector<TensorLayout>& layout,
+    const std::map<std::string, std::string>& metadata);
+
 // The header is written first, padded with spaces so that the data section
 // starts at a multiple of 64 bytes; then the tensors' bytes in the order
 // of `layout`. Same layout and metadata give the same bytes.

@@ -1,0 +1,175 @@
+// Decodes, adds the delta, encodes once. Entry points: add_delta, BlockMerger.
+// DoRA's row scaling belongs in merge_group, where a row is whole.
+#include "merge/delta_internal.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "graft/base/half.h"
+#include "merge/row_kernel_internal.h"
+
+namespace graft {
+namespace {
+
+// Rows that are decoded at a time: a few hundred kilobytes, which stay in the
+// cache.
+constexpr std::int64_t kGroupRows = 8;
+
+template <typename T>
+void decode(DType dtype, const std::byte* source, std::size_t count,
+            T* target) {
+  if constexpr (std::is_same_v<T, float>) {
+    to_f32(dtype, source, count, target);
+  } else if (dtype == DType::kF64) {
+    if (count != 0) std::memcpy(target, source, count * sizeof(double));
+  } else {
+    std::vector<float> values(count);
+    to_f32(dtype, source, count, values.data());
+    std::copy(values.begin(), values.end(), target);
+  }
+}
+
+template <typename T>
+void encode(DType dtype, const T* source, std::size_t count,
+            std::byte* target) {
+  if constexpr (std::is_same_v<T, float>) {
+    from_f32(dtype, source, count, target);
+  } else {
+    if (count != 0) std::memcpy(target, source, count * sizeof(double));
+  }
+}
+
+template <typename T>
+std::vector<T> decode_all(const HostTensor& tensor) {
+  std::vector<T> out(static_cast<std::size_t>(tensor.element_count()));
+  decode(tensor.dtype, tensor.bytes.data(), out.size(), out.data());
+  return out;
+}
+
+// The rows of `part` that belong to a tensor of `rows` rows.
+template <typename T>
+LoraOperands<T> decode_part(const LoraPart& part, std::int64_t rows) {
+  HostTensor b = part.b;
+  const std::size_t row_bytes =
+      static_cast<std::size_t>(b.shape[1]) * dtype_size(b.dtype);
+  b.bytes =
+      b.bytes.subspan(static_cast<std::size_t>(part.b_row_begin) * row_bytes,
+                      static_cast<std::size_t>(rows) * row_bytes);
+  return {.rank = part.a.shape[0],
+          .in = part.a.shape[1],
+          .scale = static_cast<T>(part.scale),
+          .a = decode_all<T>(part.a),
+          .b = decode_all<T>(b)};
+}
+
+template <typename T>
+struct Scratch {
+  explicit Scratch(std::size_t count) : base(count), delta(count) {}
+  std::vector<T> base;
+  std::vector<T> delta;
+};
+
+template <typename T>
+BlockStatistics merge_group(const HostTensor& base,
+                            std::span<const LoraOperands<T>> parts, RowSet rows,
+                            Scratch<T>& scratch, std::byte* target) {
+  const std::int64_t in = base.shape[1];
+  const auto count = static_cast<std::size_t>(rows.size() * in);
+  const std::size_t size = dtype_size(base.dtype);
+  const std::byte* source =
+      base.bytes.data() + static_cast<std::size_t>(rows.begin * in) * size;
+  decode(base.dtype, source, count, scratch.base.data());
+  std::fill_n(scratch.delta.begin(), count, T{0});
+  for (const LoraOperands<T>& part : parts) {
+    add_delta(part, rows, scratch.delta.data());
+  }
+  const auto signed_count = static_cast<std::int64_t>(count);
+  const auto squares = row_kernel<T>().add_delta(
+      scratch.delta.data(), signed_count, scratch.base.data());
+  encode(base.dtype, scratch.base.data(), count, target);
+  BlockStatistics out{
+      .base_squares = squares.base,
+      .delta_squares = squares.delta,
+      .finite = squares.finite,
+      .changed = std::memcmp(source, target, count * size) != 0};
+  if (size < sizeof(T)) {
+    decode(base.dtype, target, count, scratch.delta.data());
+    const Rounding rounding = row_kernel<T>().compare(
+        scratch.delta.data(), scratch.base.data(), signed_count);
+    out.max_rounding = rounding.largest;
+    out.finite = out.finite && rounding.finite;
+  }
+  return out;
+}
+
+template <typename T>
+BlockStatistics merge_block(const HostTensor& base,
+                            std::span<const LoraOperands<T>> parts, RowSet rows,
+                            std::span<std::byte> target) {
+  const auto in = static_cast<std::size_t>(base.shape[1]);
+  Scratch<T> scratch(
+      static_cast<std::size_t>(std::min(kGroupRows, rows.size())) * in);
+  BlockStatistics out;
+  std::byte* place = target.data();
+  for (std::int64_t row = rows.begin; row < rows.end; row += kGroupRows) {
+    const RowSet group{row, std::min(row + kGroupRows, rows.end)};
+    out.add(merge_group(base, parts, group, scratch, place));
+    place +=
+        static_cast<std::size_t>(group.size()) * in * dtype_size(base.dtype);
+  }
+  return out;
+}
+
+}  // namespace
+
+template <typename T>
+void add_delta(const LoraOperands<T>& operands, RowSet rows, T* target) {
+  row_kernel<T>().add_product(
+      {.a = operands.a.data(),
+       .b = operands.b.data() + rows.begin * operands.rank,
+       .target = target,
+       .count = rows.size(),
+       .rank = operands.rank,
+       .in = operands.in,
+       .scale = operands.scale});
+}
+
+template void add_delta(const LoraOperands<float>&, RowSet, float*);
+template void add_delta(const LoraOperands<double>&, RowSet, double*);
+
+void BlockStatistics::add(const BlockStatistics& other) {
+  base_squares += other.base_squares;
+  delta_squares += other.delta_squares;
+  max_rounding = std::max(max_rounding, other.max_rounding);
+  finite = finite && other.finite;
+  changed = changed || other.changed;
+}
+
+BlockMerger::BlockMerger(HostTensor base, std::span<const LoraPart> parts)
+    : base_(std::move(base)) {
+  const auto decode_parts = [&]<typename T>(Parts<T> out) {
+    for (const LoraPart& part : parts) {
+      out.push_back(decode_part<T>(part, base_.shape[0]));
+    }
+    parts_ = std::move(out);
+  };
+  if (base_.dtype == DType::kF64) {
+    decode_parts(Parts<double>());
+  } else {
+    decode_parts(Parts<float>());
+  }
+}
+
+BlockStatistics BlockMerger::merge(RowSet rows,
+                                   std::span<std::byte> target) const {
+  return std::visit(
+      [&]<typename T>(const Parts<T>& parts) {
+        return merge_block<T>(base_, parts, rows, target);
+      },
+      parts_);
+}
+
+}  // namespace graft

@@ -1,0 +1,68 @@
+// The merge formula on a block of rows of one tensor. Entry points: add_delta
+// (scale * B A, the one place of the formula) and BlockMerger.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "graft/base/host_tensor.h"
+#include "graft/base/row_set.h"
+
+namespace graft {
+
+// One adapter pair on the rows of one tensor, decoded: a is (rank, in), b is
+// (rows of the tensor, rank). T is float, or double for F64 weights.
+template <typename T>
+struct LoraOperands {
+  std::int64_t rank = 0;
+  std::int64_t in = 0;
+  T scale = 1;
+  std::vector<T> a;
+  std::vector<T> b;
+};
+
+// target (rows.size(), in) += scale * b[rows] a. Each element is summed over
+// the rank in order, product and sum rounded apart: the same bits on every
+// processor and for every split into blocks.
+template <typename T>
+void add_delta(const LoraOperands<T>& operands, RowSet rows, T* target);
+
+struct BlockStatistics {
+  double base_squares = 0.0;
+  double delta_squares = 0.0;
+  double max_rounding = 0.0;
+  bool finite = true;
+  bool changed = false;
+
+  void add(const BlockStatistics& other);
+};
+
+// An adapter pair as stored, and the row of B that belongs to the tensor's
+// first row.
+struct LoraPart {
+  HostTensor a;
+  HostTensor b;
+  std::int64_t b_row_begin = 0;
+  double scale = 1.0;
+};
+
+// Merges row blocks of one 2-D tensor of a computable type; decodes the parts
+// once. merge() is const and thread-safe.
+class BlockMerger {
+ public:
+  BlockMerger(HostTensor base, std::span<const LoraPart> parts);
+
+  // `target` holds rows.size() encoded rows.
+  BlockStatistics merge(RowSet rows, std::span<std::byte> target) const;
+
+ private:
+  template <typename T>
+  using Parts = std::vector<LoraOperands<T>>;
+
+  HostTensor base_;
+  std::variant<Parts<float>, Parts<double>> parts_;
+};
+
+}  // namespace graft

@@ -1,0 +1,117 @@
+// Writes the planned shards into a temporary directory and renames it. Entry
+// point: merge_checkpoint.
+#include "graft/merge/merge.h"
+
+#include <chrono>
+#include <cmath>
+#include <system_error>
+
+#include "graft/base/error.h"
+#include "graft/io/atomic_output.h"
+#include "graft/io/sharded_safetensors.h"
+#include "merge/merge_plan_internal.h"
+#include "merge/side_file_internal.h"
+#include "merge/tensor_stream_internal.h"
+
+namespace graft {
+namespace {
+
+namespace fs = std::filesystem;
+
+// True when replacing `output` would delete the base.
+bool holds(const fs::path& output, const fs::path& base) {
+  const fs::path outer = fs::weakly_canonical(output);
+  fs::path inner = fs::weakly_canonical(base);
+  while (inner != outer && inner.has_relative_path()) {
+    inner = inner.parent_path();
+  }
+  return inner == outer;
+}
+
+void check_places(const fs::path& base, const fs::path& output) {
+  if (!fs::is_directory(base)) {
+    throw FileError(ErrorText{.operation = "merge",
+                              .what = base.string(),
+                              .expected = "a checkpoint directory"});
+  }
+  if (holds(output, base)) {
+    throw ConfigError(ErrorText{
+        .operation = "merge",
+        .what = "the output " + output.string() + " is, or holds, the base",
+        .hint = "Choose a new directory"});
+  }
+}
+
+MergedTensor describe(const OutputTensor& tensor,
+                      const BlockStatistics& statistics) {
+  MergedTensor out{.name = tensor.name,
+                   .max_rounding = statistics.max_rounding,
+                   .changed = statistics.changed};
+  if (statistics.base_squares > 0.0) {
+    out.relative_change =
+        std::sqrt(statistics.delta_squares / statistics.base_squares);
+  }
+  return out;
+}
+
+void write_shard(const OutputShard& shard, const fs::path& target,
+                 const MergeOptions& options, ProgressMeter& meter,
+                 MergeReport& report) {
+  AtomicFile file(target);
+  file.write(shard.header);
+  const auto statistics =
+      stream_shard(shard, options, meter,
+                   [&file](const OutputTensor& tensor, std::uint64_t offset,
+                           std::span<const std::byte> bytes) {
+                     file.write_at(tensor.begin + offset, bytes);
+                   });
+  file.commit();
+  std::error_code error;
+  fs::permissions(target, fs::status(shard.source).permissions(), error);
+  for (std::size_t i = 0; i < shard.tensors.size(); ++i) {
+    if (shard.tensors[i].parts.empty()) {
+      ++report.copied_tensors;
+    } else {
+      report.merged.push_back(describe(shard.tensors[i], statistics[i]));
+    }
+  }
+  report.shards.push_back(target.filename().string());
+}
+
+}  // namespace
+
+MergeReport merge_checkpoint(const fs::path& base, const AdapterFile& adapter,
+                             const fs::path& output,
+                             const MergeOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  check_places(base, output);
+  const ShardedSafetensors weights = ShardedSafetensors::open(base);
+  const MergePlan plan = plan_merge(weights, adapter, find_tied_head(base));
+  AtomicDirectory directory(output, options.overwrite
+                                        ? AtomicDirectory::Existing::kReplace
+                                        : AtomicDirectory::Existing::kRefuse);
+  MergeReport report{.adapter_pairs = adapter.records.size(),
+                     .untied = plan.untied,
+                     .bytes = plan.bytes};
+  const SideFiles files = copy_side_files(weights, directory.path());
+  report.copied_files = files.copied;
+  report.skipped_files = files.skipped;
+  if (plan.untied) {
+    untie_config(directory.path() / "config.json");
+    if (weights.index_path()) {
+      update_index(plan, directory.path() / weights.index_path()->filename());
+    }
+  }
+  ProgressMeter meter(options, plan.bytes);
+  for (const OutputShard& shard : plan.shards) {
+    write_shard(shard, directory.path() / shard.source.filename(), options,
+                meter, report);
+  }
+  directory.commit();
+  const std::chrono::duration<double> elapsed =
+      std::chrono::steady_clock::now() - start;
+  report.seconds = elapsed.count();
+  return report;
+}
+
+}  // namespace graft
