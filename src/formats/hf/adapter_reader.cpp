@@ -183,16 +183,8 @@ class TensorTaker {
     for (const TensorEntry& entry : file_.entries()) {
       if (!taken_.contains(entry.name)) unused.push_back(entry.name);
     }
-    if (!missing_.empty()) {
-      problems_.add(std::to_string(missing_.size()) +
-                    " tensors that the configuration asks for are absent: " +
-                    sample_names(missing_));
-    }
-    if (!unused.empty()) {
-      problems_.add(
-          std::to_string(unused.size()) +
-          " tensors belong to no targeted module: " + sample_names(unused));
-    }
+    add_names("absent, though the configuration asks for it", missing_);
+    add_names("in the file, but of no targeted module", unused);
     problems_.throw_if_any(make_hint(unused));
   }
 
@@ -203,6 +195,13 @@ class TensorTaker {
     } else if (unfit_ == kUnfitShown + 1) {
       problems_.add("and more tensors like these");
     }
+  }
+
+  void add_names(const std::string& label,
+                 const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    problems_.add(label + " (" + std::to_string(names.size()) +
+                  "): " + sample_names(names));
   }
 
   std::string make_hint(const std::vector<std::string>& unused) const {
