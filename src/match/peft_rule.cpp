@@ -83,16 +83,22 @@ std::vector<std::size_t> target_hits(const PeftRule& rule,
   return wanted ? hits : std::vector<std::size_t>{};
 }
 
+// The first key that matches; else the key that is the path itself, letter by
+// letter (PEFT looks it up so when no key matches as an expression).
 template <typename Value>
 Value keyed_value(const std::vector<KeyedRegex<Value>>& keys,
                   std::string_view path, Value fallback,
                   std::vector<bool>& used) {
   const KeyedRegex<Value>* first = nullptr;
+  const KeyedRegex<Value>* same = nullptr;
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (!keys[i].regex.matches(path)) continue;
-    used[i] = true;
-    if (!first) first = &keys[i];
+    const bool matches = keys[i].regex.matches(path);
+    if (matches && !first) first = &keys[i];
+    if (keys[i].key == path) same = &keys[i];
+    if (matches) used[i] = true;
   }
+  if (!first && same) used[static_cast<std::size_t>(same - keys.data())] = true;
+  if (!first) first = same;
   return first ? first->value : fallback;
 }
 

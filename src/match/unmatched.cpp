@@ -64,7 +64,8 @@ std::vector<std::string> check_unmatched(const Plan& plan,
       warnings.push_back(sentence(report));
       continue;
     }
-    errors += (errors.empty() ? "" : " ") + sentence(report);
+    if (!errors.empty()) errors += ' ';
+    errors += sentence(report);
     ++count;
     allowable = allowable || !misunderstood;
   }
