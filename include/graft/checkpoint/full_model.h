@@ -1,0 +1,17 @@
+// Writes a trained base model (method: full) as a Hugging Face checkpoint.
+// Entry point: save_full_model.
+#pragma once
+
+#include <filesystem>
+
+#include "graft/checkpoint/base_model.h"
+
+namespace graft {
+
+// model.safetensors with the base's tensor names and types (rounded once from
+// the live values), and copies of the base's other files: configuration,
+// tokenizer. Atomic; replaces an old directory.
+void save_full_model(const BaseModel& base,
+                     const std::filesystem::path& directory);
+
+}  // namespace graft
