@@ -3,13 +3,20 @@
 
 #include <array>
 
+#include "inspect_command.h"
+#include "merge_command.h"
 #include "tokenize_command.h"
+#include "verify_command.h"
 
 namespace graft::cli {
 
 // One row a command; the function is in <name>_command.cpp.
 std::span<const Command> core_commands() {
   static const std::array commands{
+      Command{"inspect", "what a checkpoint, file or adapter holds",
+              inspect_command},
+      Command{"merge", "write an adapter into its base", merge_command},
+      Command{"verify", "recompute a merge and compare it", verify_command},
       Command{"tokenize", "text to token ids and back, JSON lines",
               tokenize_command}};
   return commands;

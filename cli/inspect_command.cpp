@@ -1,0 +1,46 @@
+// Prints what a checkpoint, a safetensors file or an adapter holds.
+#include "inspect_command.h"
+
+#include <filesystem>
+#include <iostream>
+
+#include "arguments.h"
+#include "graft/formats/hf/model_location.h"
+#include "graft/merge/inspect.h"
+
+namespace graft::cli {
+namespace {
+
+struct Options {
+  std::string path;
+  bool all = false;
+  bool json = false;
+};
+
+Options parse_options(const std::vector<std::string>& args) {
+  Options out;
+  CLI::App app(
+      "Shows what a model directory, one .safetensors file or an adapter "
+      "directory holds",
+      "graft inspect");
+  app.add_option("PATH", out.path, "file, directory or hub id")->required();
+  app.add_flag("--all", out.all, "every tensor, not one row for all layers");
+  app.add_flag("--json", out.json, "print as JSON");
+  parse_arguments(app, args);
+  return out;
+}
+
+}  // namespace
+
+int inspect_command(const std::vector<std::string>& args) {
+  const Options options = parse_options(args);
+  const std::filesystem::path path = std::filesystem::exists(options.path)
+                                         ? std::filesystem::path(options.path)
+                                         : locate_model(options.path);
+  const Inspection inspection = inspect_path(path, !options.all);
+  std::cout << (options.json ? inspection_to_json(inspection)
+                             : inspection_to_text(inspection));
+  return 0;
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,184 @@
+// Gathers headers and configuration, and prints them. Entry points:
+// inspect_path, inspection_to_text, inspection_to_json.
+#include "graft/merge/inspect.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <utility>
+
+#include "graft/base/error.h"
+#include "graft/io/sharded_safetensors.h"
+#include "io/json_file_internal.h"
+#include "merge/tensor_group_internal.h"
+
+namespace graft {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kOperation = "inspect";
+constexpr const char* kAdapterConfig = "adapter_config.json";
+constexpr const char* kAdapterWeights = "adapter_model.safetensors";
+
+bool says_something(const nlohmann::ordered_json& value) {
+  return !value.is_null() && value != false && !value.empty();
+}
+
+std::vector<std::pair<std::string, std::string>> read_fields(
+    const fs::path& file) {
+  std::vector<std::pair<std::string, std::string>> out;
+  if (!fs::exists(file)) return out;
+  const auto json = parse_ordered_json_file(file, kOperation);
+  if (!json.is_object()) {
+    throw FileError(ErrorText{.operation = kOperation,
+                              .what = file.string(),
+                              .expected = "a JSON object"});
+  }
+  for (const auto& [key, value] : json.items()) {
+    if (says_something(value)) out.emplace_back(key, value.dump());
+  }
+  return out;
+}
+
+std::vector<SafetensorsFile> open_files(Inspection& out) {
+  if (out.kind == "adapter") {
+    return {SafetensorsFile::open(out.path / kAdapterWeights)};
+  }
+  return ShardedSafetensors::open(out.path).shards();
+}
+
+Inspection identify(const fs::path& path) {
+  Inspection out{.path = path, .kind = "file"};
+  if (!fs::is_directory(path)) return out;
+  const bool is_adapter =
+      fs::exists(path / kAdapterConfig) || fs::exists(path / kAdapterWeights);
+  out.kind = is_adapter ? "adapter" : "checkpoint";
+  out.fields =
+      read_fields(path / (is_adapter ? kAdapterConfig : "config.json"));
+  return out;
+}
+
+// 1234567 as 1,234,567.
+std::string grouped(std::uint64_t value) {
+  std::string out = std::to_string(value);
+  for (std::size_t i = out.size(); i > 3;) {
+    i -= 3;
+    out.insert(i, ",");
+  }
+  return out;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i > 0) out += ", ";
+    out += std::to_string(shape[i]);
+  }
+  return out + "]";
+}
+
+using Row = std::array<std::string, 5>;
+
+Row row_of(const TensorGroup& group) {
+  return {printable(group.name), std::string(dtype_name(group.dtype)),
+          shape_text(group.shape), std::to_string(group.count),
+          grouped(group.parameters)};
+}
+
+// Columns as wide as their widest cell; numbers to the right.
+std::string table_text(const std::vector<Row>& rows) {
+  std::array<std::size_t, 5> widths{};
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string out;
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - row[i].size(), ' ');
+      out += "  ";
+      out += i < 3 ? row[i] + space : space + row[i];
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+std::string join(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (!out.empty()) out += ", ";
+    out += word;
+  }
+  return out;
+}
+
+}  // namespace
+
+Inspection inspect_path(const fs::path& path, bool fold) {
+  Inspection out = identify(path);
+  const std::vector<SafetensorsFile> files = open_files(out);
+  std::vector<TensorEntry> entries;
+  for (const SafetensorsFile& file : files) {
+    out.files.push_back(file.path().filename().string());
+    entries.insert(entries.end(), file.entries().begin(), file.entries().end());
+  }
+  out.metadata = files.front().metadata();
+  out.groups = group_tensors(entries, fold);
+  out.tensors = entries.size();
+  for (const TensorGroup& group : out.groups) {
+    out.parameters += group.parameters;
+    out.bytes += group.bytes;
+  }
+  return out;
+}
+
+std::string inspection_to_text(const Inspection& inspection) {
+  std::string out = inspection.kind + " ";
+  out += inspection.path.string() + ": " + grouped(inspection.tensors) +
+         " tensors, " + grouped(inspection.parameters) + " parameters, " +
+         grouped(inspection.bytes) + " bytes in " + join(inspection.files) +
+         "\n";
+  for (const auto& [key, value] : inspection.fields) {
+    out += "  " + printable(key) + ": " + printable(value) + "\n";
+  }
+  for (const auto& [key, value] : inspection.metadata) {
+    out += "  metadata " + printable(key) + ": " + printable(value) + "\n";
+  }
+  std::vector<Row> rows{{"tensor", "dtype", "shape", "count", "parameters"}};
+  for (const TensorGroup& group : inspection.groups) {
+    rows.push_back(row_of(group));
+  }
+  return out + table_text(rows);
+}
+
+std::string inspection_to_json(const Inspection& inspection) {
+  nlohmann::ordered_json groups = nlohmann::ordered_json::array();
+  for (const TensorGroup& group : inspection.groups) {
+    groups.push_back({{"name", group.name},
+                      {"dtype", dtype_name(group.dtype)},
+                      {"shape", group.shape},
+                      {"count", group.count},
+                      {"parameters", group.parameters},
+                      {"bytes", group.bytes}});
+  }
+  nlohmann::ordered_json fields = nlohmann::ordered_json::object();
+  for (const auto& [key, value] : inspection.fields) {
+    fields[key] = nlohmann::ordered_json::parse(value);
+  }
+  const nlohmann::ordered_json json{{"schema", "graft.inspect/1"},
+                                    {"path", inspection.path.string()},
+                                    {"kind", inspection.kind},
+                                    {"files", inspection.files},
+                                    {"fields", fields},
+                                    {"metadata", inspection.metadata},
+                                    {"tensors", inspection.tensors},
+                                    {"parameters", inspection.parameters},
+                                    {"bytes", inspection.bytes},
+                                    {"groups", groups}};
+  return json.dump(2) + "\n";
+}
+
+}  // namespace graft
