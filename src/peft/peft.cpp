@@ -118,6 +118,14 @@ std::vector<Peft::Hit> Peft::hits_of(const torch::nn::Module& chunk) {
   return hits;
 }
 
+void Peft::record_hits(const std::vector<Hit>& hits) {
+  for (const Hit& hit : hits) {
+    if (hit.match.pattern) {
+      record_match(*hit.match.pattern, hit.match.full_name);
+    }
+  }
+}
+
 void Peft::select(const std::vector<Hit>& hits, Selection& selection) {
   Plan& plan = selection.plan;
   for (const Hit& hit : hits) {
@@ -158,7 +166,11 @@ std::vector<Plan> Peft::plans_of(
   std::vector<Selection> selections(chunks.size());
   std::vector<std::string> faults;
   for (std::size_t i = 0; i < chunks.size(); ++i) {
-    if (!has_documented_match(*this)) hits[i] = hits_of(*chunks[i]);
+    if (has_documented_match(*this)) {
+      record_hits(hits[i]);
+    } else {
+      hits[i] = hits_of(*chunks[i]);
+    }
     Selection& selection = selections[i];
     selection.plan.source = "live model";
     selection.plan.base_parameters = count_parameters(*chunks[i]);

@@ -58,6 +58,7 @@ class Peft : public ModuleMatcher {
   struct Hit;
   struct Selection;
   std::vector<Hit> hits_of(const torch::nn::Module& chunk);
+  void record_hits(const std::vector<Hit>& hits);
   void select(const std::vector<Hit>& hits, Selection& selection);
   std::vector<Plan> plans_of(const std::vector<torch::nn::Module*>& chunks);
 };
