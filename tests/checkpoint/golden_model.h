@@ -1,0 +1,43 @@
+// The golden models of the class that graft runs, and their expected tensors.
+// Entry points: for_each_golden_model, GoldenTensors. Test support of
+// checkpoint.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "graft/checkpoint/base_model.h"
+#include "graft/io/safetensors.h"
+
+namespace graft::test {
+
+// golden.safetensors of one model.
+class GoldenTensors {
+ public:
+  explicit GoldenTensors(const std::filesystem::path& file);
+  bool contains(const std::string& name) const;
+  // Undefined when absent.
+  at::Tensor find(const std::string& name) const;
+  at::Tensor at(const std::string& name) const;
+
+ private:
+  SafetensorsFile file_;
+};
+
+// Calls check(directory) for every model folder whose config.json says llama,
+// counts under `name`, and skips the other families with their reason.
+void for_each_golden_model(
+    const std::string& name,
+    const std::function<void(const std::filesystem::path&)>& check);
+
+BaseModel load_golden_model(const std::filesystem::path& directory,
+                            const std::string& dtype = "fp32");
+
+// Largest difference where mask (B, T) is not zero; logits (B, T, V).
+double masked_difference(const at::Tensor& got, const at::Tensor& want,
+                         const at::Tensor& mask);
+
+}  // namespace graft::test
