@@ -34,6 +34,14 @@ GRAFT_INLINE void store(Bf16* p, float value) {
   p->bits =
       static_cast<std::uint16_t>((nan ? bits | 0x400000U : rounded) >> 16);
 }
+// The value after a trip through T: native bf16 rounds where transformers
+// does, so that the two stay as close as bf16 allows.
+template <typename T>
+GRAFT_INLINE float rounded(float value) {
+  T stored;
+  store(&stored, value);
+  return load(&stored);
+}
 
 // e^x to about 2 units in the last place: e^x = 2^k e^r, |r| <= ln 2 / 2.
 // Below -87 it stays at the smallest normal number, above 88 at the largest
@@ -117,7 +125,7 @@ GRAFT_INLINE void norm_all(const NormRows<T>& in, T* y, float* rstd) {
     rstd[row] = scale;
     T* out = y + row * n;
     for (std::int64_t i = 0; i < n; ++i) {
-      store(out + i, load(x + i) * scale * in.weight[i]);
+      store(out + i, rounded<T>(load(x + i) * scale) * in.weight[i]);
     }
   }
 }
@@ -156,7 +164,7 @@ GRAFT_INLINE void swiglu_all(GluShape shape, const T* gate_up, T* y) {
     T* out = y + row * shape.n;
     for (std::int64_t i = 0; i < shape.n; ++i) {
       const float g = load(gate + i);
-      store(out + i, g * sigmoid(g) * load(up + i));
+      store(out + i, rounded<T>(g * sigmoid(g)) * load(up + i));
     }
   }
 }
@@ -190,8 +198,10 @@ GRAFT_INLINE void rotate_all(const RotatedHeads& in, T* x) {
     for (std::int64_t i = 0; i < half; ++i) {
       const float a = load(first + i);
       const float b = load(second + i);
-      store(first + i, a * in.cos[i] - b * in.sin[i]);
-      store(second + i, b * in.cos[i] + a * in.sin[i]);
+      const float cos = rounded<T>(in.cos[i]);
+      const float sin = rounded<T>(in.sin[i]);
+      store(first + i, rounded<T>(a * cos) - rounded<T>(b * sin));
+      store(second + i, rounded<T>(b * cos) + rounded<T>(a * sin));
     }
   }
 }
