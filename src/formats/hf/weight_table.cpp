@@ -61,63 +61,70 @@ struct FamilyTable {
   std::vector<ModuleRow> tail;
 };
 
+ModuleRow norm(std::string_view path, std::string_view hf) {
+  return {.path = path,
+          .kind = LayerKind::kNorm,
+          .parts = {{hf, "", Size::kHidden}}};
+}
+
+ModuleRow container(std::string_view path) {
+  return {.path = path, .kind = LayerKind::kContainer};
+}
+
+// The token embedding or the head: (vocabulary, hidden).
+ModuleRow vocabulary(std::string_view path, LayerKind kind,
+                     std::string_view hf) {
+  return {.path = path,
+          .kind = kind,
+          .in = Size::kHidden,
+          .parts = {{hf, "", Size::kVocab}}};
+}
+
+std::vector<ModuleRow> llama_layer() {
+  constexpr LayerKind kColumn = LayerKind::kColumnParallel;
+  constexpr LayerKind kRow = LayerKind::kRowParallel;
+  return {container(""),
+          norm("input_layernorm", "input_layernorm"),
+          container("self_attention"),
+          {"self_attention.linear_qkv",
+           kColumn,
+           Size::kHidden,
+           Bias::kAttention,
+           {{"self_attn.q_proj", "linear_q", Size::kQuery},
+            {"self_attn.k_proj", "linear_k", Size::kKeyValue},
+            {"self_attn.v_proj", "linear_v", Size::kKeyValue}}},
+          container("self_attention.core_attention"),
+          {"self_attention.linear_proj",
+           kRow,
+           Size::kQuery,
+           Bias::kAttention,
+           {{"self_attn.o_proj", "", Size::kHidden}}},
+          norm("pre_mlp_layernorm", "post_attention_layernorm"),
+          container("mlp"),
+          {"mlp.linear_fc1",
+           kColumn,
+           Size::kHidden,
+           Bias::kMlp,
+           {{"mlp.gate_proj", "linear_fc1_gate", Size::kInner},
+            {"mlp.up_proj", "linear_fc1_up", Size::kInner}}},
+          {"mlp.linear_fc2",
+           kRow,
+           Size::kInner,
+           Bias::kMlp,
+           {{"mlp.down_proj", "", Size::kHidden}}}};
+}
+
 const FamilyTable& llama_table() {
   static const FamilyTable kTable = {
-      .head = {{"embedding", LayerKind::kContainer},
-               {"embedding.word_embeddings",
-                LayerKind::kEmbedding,
-                Size::kHidden,
-                Bias::kNever,
-                {{"model.embed_tokens", "", Size::kVocab}}},
-               {"decoder", LayerKind::kContainer},
-               {"decoder.layers", LayerKind::kModuleList}},
-      .layer = {{"", LayerKind::kContainer},
-                {"input_layernorm",
-                 LayerKind::kNorm,
-                 Size::kNone,
-                 Bias::kNever,
-                 {{"input_layernorm", "", Size::kHidden}}},
-                {"self_attention", LayerKind::kContainer},
-                {"self_attention.linear_qkv",
-                 LayerKind::kColumnParallel,
-                 Size::kHidden,
-                 Bias::kAttention,
-                 {{"self_attn.q_proj", "linear_q", Size::kQuery},
-                  {"self_attn.k_proj", "linear_k", Size::kKeyValue},
-                  {"self_attn.v_proj", "linear_v", Size::kKeyValue}}},
-                {"self_attention.core_attention", LayerKind::kContainer},
-                {"self_attention.linear_proj",
-                 LayerKind::kRowParallel,
-                 Size::kQuery,
-                 Bias::kAttention,
-                 {{"self_attn.o_proj", "", Size::kHidden}}},
-                {"pre_mlp_layernorm",
-                 LayerKind::kNorm,
-                 Size::kNone,
-                 Bias::kNever,
-                 {{"post_attention_layernorm", "", Size::kHidden}}},
-                {"mlp", LayerKind::kContainer},
-                {"mlp.linear_fc1",
-                 LayerKind::kColumnParallel,
-                 Size::kHidden,
-                 Bias::kMlp,
-                 {{"mlp.gate_proj", "linear_fc1_gate", Size::kInner},
-                  {"mlp.up_proj", "linear_fc1_up", Size::kInner}}},
-                {"mlp.linear_fc2",
-                 LayerKind::kRowParallel,
-                 Size::kInner,
-                 Bias::kMlp,
-                 {{"mlp.down_proj", "", Size::kHidden}}}},
-      .tail = {{"decoder.final_layernorm",
-                LayerKind::kNorm,
-                Size::kNone,
-                Bias::kNever,
-                {{"model.norm", "", Size::kHidden}}},
-               {"output_layer",
-                LayerKind::kColumnParallel,
-                Size::kHidden,
-                Bias::kNever,
-                {{"lm_head", "", Size::kVocab}}}}};
+      .head = {container("embedding"),
+               vocabulary("embedding.word_embeddings", LayerKind::kEmbedding,
+                          "model.embed_tokens"),
+               container("decoder"),
+               {.path = "decoder.layers", .kind = LayerKind::kModuleList}},
+      .layer = llama_layer(),
+      .tail = {
+          norm("decoder.final_layernorm", "model.norm"),
+          vocabulary("output_layer", LayerKind::kColumnParallel, "lm_head")}};
   return kTable;
 }
 

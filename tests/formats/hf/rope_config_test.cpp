@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -42,52 +41,53 @@ std::vector<nlohmann::json> spellings(const nlohmann::json& rope,
           {{"rope_parameters", rope}, {"rope_theta", theta}}};
 }
 
+struct KindRow {
+  nlohmann::json rope;
+  RopeKind kind;
+  double factor;
+  std::int64_t original;
+};
+
 TEST(RopeConfig, kinds_in_every_spelling) {
-  struct Row {
-    nlohmann::json rope;
-    std::function<void(const RopeConfig&)> check;
-  };
-  const std::vector<Row> rows = {
-      {{{"rope_type", "default"}},
-       [](const RopeConfig& r) { EXPECT_EQ(r.kind, RopeKind::kDefault); }},
-      {{{"rope_type", "linear"}, {"factor", 4}},
-       [](const RopeConfig& r) {
-         EXPECT_EQ(r.kind, RopeKind::kLinear);
-         EXPECT_EQ(r.factor, 4.0);
-       }},
+  const std::vector<KindRow> rows = {
+      {{{"rope_type", "default"}}, RopeKind::kDefault, 1.0, 0},
+      {{{"rope_type", "linear"}, {"factor", 4}}, RopeKind::kLinear, 4.0, 0},
       {{{"rope_type", "dynamic"}, {"factor", 2.0}},
-       [](const RopeConfig& r) {
-         EXPECT_EQ(r.kind, RopeKind::kDynamic);
-         EXPECT_EQ(r.original_max_positions, 1024);
-       }},
+       RopeKind::kDynamic,
+       2.0,
+       1024},
       {{{"rope_type", "llama3"},
         {"factor", 8.0},
         {"low_freq_factor", 1.0},
         {"high_freq_factor", 4.0},
         {"original_max_position_embeddings", 64}},
-       [](const RopeConfig& r) {
-         EXPECT_EQ(r.kind, RopeKind::kLlama3);
-         EXPECT_EQ(r.original_max_positions, 64);
-         EXPECT_EQ(r.high_freq_factor, 4.0);
-       }},
-      {{{"rope_type", "yarn"}, {"factor", 4.0}, {"beta_fast", 0}},
-       [](const RopeConfig& r) {
-         EXPECT_EQ(r.kind, RopeKind::kYarn);
-         EXPECT_EQ(r.original_max_positions, 1024);
-         EXPECT_EQ(r.beta_fast, 32.0);
-         EXPECT_EQ(r.beta_slow, 1.0);
-         EXPECT_TRUE(r.truncate);
-         EXPECT_FALSE(r.attention_factor.has_value());
-       }},
+       RopeKind::kLlama3,
+       8.0,
+       64},
+      {{{"rope_type", "yarn"}, {"factor", 4.0}}, RopeKind::kYarn, 4.0, 1024},
   };
-  for (const Row& row : rows) {
+  for (const KindRow& row : rows) {
     for (const nlohmann::json& config : spellings(row.rope, 5e5)) {
       SCOPED_TRACE(config.dump());
       const RopeConfig rope = read_patched(config).rope;
       EXPECT_EQ(rope.theta, 5e5);
-      row.check(rope);
+      EXPECT_EQ(rope.kind, row.kind);
+      EXPECT_EQ(rope.factor, row.factor);
+      EXPECT_EQ(rope.original_max_positions, row.original);
     }
   }
+}
+
+TEST(RopeConfig, yarn_defaults) {
+  const RopeConfig rope =
+      read_patched(
+          {{"rope_parameters",
+            {{"rope_type", "yarn"}, {"factor", 4.0}, {"beta_fast", 0}}}})
+          .rope;
+  EXPECT_EQ(rope.beta_fast, 32.0);
+  EXPECT_EQ(rope.beta_slow, 1.0);
+  EXPECT_TRUE(rope.truncate);
+  EXPECT_FALSE(rope.attention_factor.has_value());
 }
 
 TEST(RopeConfig, yarn_options) {

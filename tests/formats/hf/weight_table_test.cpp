@@ -34,64 +34,53 @@ const WeightRow& find_row(const std::vector<WeightRow>& rows,
   throw std::runtime_error("no row " + name);
 }
 
-TEST(WeightTable, names_shapes_and_rows) {
-  struct Row {
-    std::string hf, runtime;
-    std::vector<std::int64_t> shape;
-    RowSet rows;
+struct ExpectedRow {
+  std::string hf, runtime;
+  std::vector<std::int64_t> shape;
+  RowSet rows;
+};
+
+// Of layer 1; names without "model.layers.1.", "decoder.layers.1." and
+// ".weight".
+const std::vector<ExpectedRow>& layer_rows() {
+  static const std::vector<ExpectedRow> kRows = {
+      {"input_layernorm", "input_layernorm", {16}, {0, 16}},
+      {"self_attn.q_proj", "self_attention.linear_qkv", {24, 16}, {0, 24}},
+      {"self_attn.k_proj", "self_attention.linear_qkv", {12, 16}, {24, 36}},
+      {"self_attn.v_proj", "self_attention.linear_qkv", {12, 16}, {36, 48}},
+      {"self_attn.o_proj", "self_attention.linear_proj", {16, 24}, {0, 16}},
+      {"post_attention_layernorm", "pre_mlp_layernorm", {16}, {0, 16}},
+      {"mlp.gate_proj", "mlp.linear_fc1", {24, 16}, {0, 24}},
+      {"mlp.up_proj", "mlp.linear_fc1", {24, 16}, {24, 48}},
+      {"mlp.down_proj", "mlp.linear_fc2", {16, 24}, {0, 16}},
   };
-  const std::string layer = "decoder.layers.1.";
-  const std::vector<Row> expected = {
+  return kRows;
+}
+
+void expect_row(const WeightRow& found, const ExpectedRow& expected) {
+  EXPECT_EQ(found.runtime_name, expected.runtime) << expected.hf;
+  EXPECT_EQ(found.shape, expected.shape) << expected.hf;
+  EXPECT_EQ(found.rows, expected.rows) << expected.hf;
+}
+
+TEST(WeightTable, names_shapes_and_rows) {
+  const auto table = make_weight_table(small_config());
+  EXPECT_EQ(table.size(), 3u + 2u * layer_rows().size());
+  for (ExpectedRow row : layer_rows()) {
+    row.hf = "model.layers.1." + row.hf + ".weight";
+    row.runtime = "decoder.layers.1." + row.runtime + ".weight";
+    expect_row(find_row(table, row.hf), row);
+  }
+  const std::vector<ExpectedRow> outside = {
       {"model.embed_tokens.weight",
        "embedding.word_embeddings.weight",
        {50, 16},
        {0, 50}},
-      {"model.layers.1.input_layernorm.weight",
-       layer + "input_layernorm.weight",
-       {16},
-       {0, 16}},
-      {"model.layers.1.self_attn.q_proj.weight",
-       layer + "self_attention.linear_qkv.weight",
-       {24, 16},
-       {0, 24}},
-      {"model.layers.1.self_attn.k_proj.weight",
-       layer + "self_attention.linear_qkv.weight",
-       {12, 16},
-       {24, 36}},
-      {"model.layers.1.self_attn.v_proj.weight",
-       layer + "self_attention.linear_qkv.weight",
-       {12, 16},
-       {36, 48}},
-      {"model.layers.1.self_attn.o_proj.weight",
-       layer + "self_attention.linear_proj.weight",
-       {16, 24},
-       {0, 16}},
-      {"model.layers.1.post_attention_layernorm.weight",
-       layer + "pre_mlp_layernorm.weight",
-       {16},
-       {0, 16}},
-      {"model.layers.1.mlp.gate_proj.weight",
-       layer + "mlp.linear_fc1.weight",
-       {24, 16},
-       {0, 24}},
-      {"model.layers.1.mlp.up_proj.weight",
-       layer + "mlp.linear_fc1.weight",
-       {24, 16},
-       {24, 48}},
-      {"model.layers.1.mlp.down_proj.weight",
-       layer + "mlp.linear_fc2.weight",
-       {16, 24},
-       {0, 16}},
       {"model.norm.weight", "decoder.final_layernorm.weight", {16}, {0, 16}},
       {"lm_head.weight", "output_layer.weight", {50, 16}, {0, 50}},
   };
-  const auto table = make_weight_table(small_config());
-  EXPECT_EQ(table.size(), 3u + 2u * 9u);
-  for (const Row& row : expected) {
-    const WeightRow& found = find_row(table, row.hf);
-    EXPECT_EQ(found.runtime_name, row.runtime) << row.hf;
-    EXPECT_EQ(found.shape, row.shape) << row.hf;
-    EXPECT_EQ(found.rows, row.rows) << row.hf;
+  for (const ExpectedRow& row : outside) {
+    expect_row(find_row(table, row.hf), row);
   }
 }
 
