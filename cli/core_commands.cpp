@@ -4,7 +4,9 @@
 #include <array>
 
 #include "inspect_command.h"
+#include "match_command.h"
 #include "merge_command.h"
+#include "plan_command.h"
 #include "tokenize_command.h"
 #include "verify_command.h"
 
@@ -13,6 +15,9 @@ namespace graft::cli {
 // One row a command; the function is in <name>_command.cpp.
 std::span<const Command> core_commands() {
   static const std::array commands{
+      Command{"plan", "which modules would be adapted, and with what",
+              plan_command},
+      Command{"match", "try patterns on names", match_command},
       Command{"inspect", "what a checkpoint, file or adapter holds",
               inspect_command},
       Command{"merge", "write an adapter into its base", merge_command},

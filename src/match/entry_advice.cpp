@@ -75,6 +75,14 @@ class Advice {
 
   void fill() {
     fill_refusal();
+    if (!report_.refusal.empty()) return;
+    try_rewritten();
+    if (report_.suggestions.empty()) try_related();
+  }
+
+ private:
+  // The entry with what was lost put back, or what is too much taken away.
+  void try_rewritten() {
     const std::string& entry = report_.entry;
     if (syntax_ != PatternSyntax::kPeft) {
       try_entry(with_stars(entry));
@@ -83,6 +91,10 @@ class Advice {
       try_entry("*." + without_affixes(entry));
     }
     try_entry(without_affixes(entry));
+  }
+
+  void try_related() {
+    const std::string& entry = report_.entry;
     const std::string last(last_component(entry));
     const std::string path = entry.substr(0, entry.size() - last.size());
     for (const std::string& name : related(last)) {
@@ -90,7 +102,6 @@ class Advice {
     }
   }
 
- private:
   void fill_refusal() {
     std::string text;
     for (const auto& [kind, count] : census_.other_kinds(report_.entry)) {

@@ -9,6 +9,7 @@
 #include "graft/base/error.h"
 #include "match/component_path_internal.h"
 #include "match/entry_advice_internal.h"
+#include "match/megatron_lint_internal.h"
 
 namespace graft {
 namespace {
@@ -264,6 +265,7 @@ class Selection {
   }
 
   void add_warnings() {
+    append(lint_megatron(inventory_, rules_), plan_.warnings);
     for (const auto& rule_run : runs_) {
       append(rule_run->warnings(), plan_.warnings);
     }

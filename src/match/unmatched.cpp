@@ -1,8 +1,9 @@
-// The errors and warnings for entries that selected nothing. Entry point:
-// check_unmatched.
+// The errors and warnings for entries that selected nothing. Entry points:
+// check_unmatched, unmatched_sentence.
 #include "graft/base/error.h"
 #include "graft/match/plan.h"
 #include "match/entry_set_internal.h"
+#include "match/suggestion_text_internal.h"
 
 namespace graft {
 namespace {
@@ -26,7 +27,15 @@ std::string suggestion_text(const EntryReport& report) {
   return out;
 }
 
-std::string sentence(const EntryReport& report) {
+// Naming a layer that takes no adapter is a misunderstanding, not an entry
+// that happens to fit other models only.
+bool is_misunderstanding(const EntryReport& report, const Rule& rule) {
+  return !report.refusal.empty() && is_literal_entry(report.entry, rule.syntax);
+}
+
+}  // namespace
+
+std::string unmatched_sentence(const EntryReport& report) {
   std::string out("'");
   out.append(report.entry).append("' selects no module");
   if (report.excluded > 0) {
@@ -41,14 +50,6 @@ std::string sentence(const EntryReport& report) {
   return out;
 }
 
-// Naming a layer that takes no adapter is a misunderstanding, not an entry
-// that happens to fit other models only.
-bool is_misunderstanding(const EntryReport& report, const Rule& rule) {
-  return !report.refusal.empty() && is_literal_entry(report.entry, rule.syntax);
-}
-
-}  // namespace
-
 std::vector<std::string> check_unmatched(const Plan& plan,
                                          const std::vector<Rule>& rules) {
   std::vector<std::string> warnings;
@@ -61,11 +62,11 @@ std::vector<std::string> check_unmatched(const Plan& plan,
     const bool written = rule.written_by_person && !rule.targets.empty();
     const bool misunderstood = is_misunderstanding(report, rule);
     if (!written || (rule.allow_unmatched && !misunderstood)) {
-      warnings.push_back(sentence(report));
+      warnings.push_back(unmatched_sentence(report));
       continue;
     }
     if (!errors.empty()) errors += ' ';
-    errors += sentence(report);
+    errors += unmatched_sentence(report);
     ++count;
     allowable = allowable || !misunderstood;
   }
