@@ -6,7 +6,7 @@
 
 add_library(graft_flags INTERFACE)
 target_compile_options(graft_flags INTERFACE -Wall -Wextra -Wpedantic
-                       -Wno-missing-field-initializers)
+                       -Wno-missing-field-initializers -Wno-restrict)
 if(GRAFT_SANITIZE)
   target_compile_options(graft_flags INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all
