@@ -13,6 +13,7 @@ namespace graft::text {
 namespace {
 
 constexpr std::int32_t kNone = -1;
+constexpr std::size_t kMergeBlock = 64;
 
 struct Symbol {
   std::uint32_t id = 0;
@@ -78,32 +79,43 @@ void BpeModel::read_options(const Part& model) {
   unk_id_ = vocabulary_.find(unk_token_);
 }
 
+// The id of a merge's part or result.
+std::uint32_t BpeModel::find_merged(std::string_view token,
+                                    std::size_t rank) const {
+  const auto id = vocabulary_.find(token);
+  if (!id) {
+    throw FileError(
+        ErrorText{.operation = "tokenizer",
+                  .what = label_ + ".merges[" + std::to_string(rank) + "]: '" +
+                          std::string(token) + "' is not in the vocabulary"});
+  }
+  return *id;
+}
+
+// Entries go into the table in blocks, fetched ahead: it does not fit into the
+// caches.
 void BpeModel::read_merges(const TokenizerFile& file) {
-  const auto find = [&](std::string_view token, std::size_t rank) {
-    const auto id = vocabulary_.find(token);
-    if (!id) {
-      throw FileError(ErrorText{
-          .operation = "tokenizer",
-          .what = label_ + ".merges[" + std::to_string(rank) + "]: '" +
-                  std::string(token) + "' is not in the vocabulary"});
-    }
-    return *id;
-  };
+  std::vector<MergeTable::Entry> block;
   std::string merged;
   std::uint32_t guess = 0;
   for (std::size_t rank = 0; rank < file.merges.size(); ++rank) {
     const MergeList::Pair pair = file.merges[rank];
-    const std::uint32_t left = find(pair.left, rank);
-    const std::uint32_t right = find(pair.right, rank);
+    const std::uint32_t left = find_merged(pair.left, rank);
+    const std::uint32_t right = find_merged(pair.right, rank);
     merged.assign(pair.left);
     merged += pair.right.substr(std::min(prefix_.size(), pair.right.size()));
     // Merged tokens mostly stand in rank order: the next id spares a search.
     if (vocabulary_.token(guess) != std::string_view(merged)) {
-      guess = find(merged, rank);
+      guess = find_merged(merged, rank);
     }
-    merges_.set(left, right, {static_cast<std::uint32_t>(rank), guess});
+    merges_.prefetch(left, right);
+    block.push_back({left, right, {static_cast<std::uint32_t>(rank), guess}});
     ++guess;
+    if (block.size() < kMergeBlock) continue;
+    merges_.set(block);
+    block.clear();
   }
+  merges_.set(block);
 }
 
 void BpeModel::encode(const Pieces& pieces,

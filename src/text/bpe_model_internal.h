@@ -28,6 +28,7 @@ class BpeModel : public Model {
 
   void read_options(const Part& model);
   void read_merges(const TokenizerFile& file);
+  std::uint32_t find_merged(std::string_view token, std::size_t rank) const;
   void encode_piece(std::string_view piece, Workspace& workspace) const;
   void add_characters(std::string_view piece, Workspace& workspace) const;
   void add_unknown(Workspace& workspace, bool& follows_unknown) const;

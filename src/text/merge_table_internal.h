@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace graft::text {
@@ -19,8 +20,17 @@ class MergeTable {
   // Room for `count` merges.
   explicit MergeTable(std::size_t count);
 
+  struct Entry {
+    std::uint32_t left = 0;
+    std::uint32_t right = 0;
+    Merge merge;
+  };
+
   // A pair that is there already gets the new merge. At most `count` pairs.
-  void set(std::uint32_t left, std::uint32_t right, Merge merge);
+  void set(std::span<const Entry> entries);
+  // Starts to fetch the place of a pair that is set later: a table of many
+  // merges does not fit into the caches.
+  void prefetch(std::uint32_t left, std::uint32_t right) const;
   // nullptr when the pair does not merge.
   const Merge* find(std::uint32_t left, std::uint32_t right) const;
 
@@ -31,6 +41,7 @@ class MergeTable {
   };
   static constexpr std::uint64_t kFree = ~std::uint64_t{0};
 
+  std::size_t first_slot(std::uint64_t key) const;
   std::size_t slot_of(std::uint64_t key) const;
 
   std::vector<Slot> slots_;

@@ -13,6 +13,9 @@ inline constexpr std::string_view kSpace =
     "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}"
     "\\x{202F}\\x{205F}\\x{3000}";
 inline constexpr std::string_view kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+// What \w outside a class matches besides: superscript and fraction digits.
+inline constexpr std::string_view kLoneWord =
+    "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
 inline constexpr std::string_view kHexDigit = "0-9A-Fa-f";
 
 // "Letter" -> "L"; nullopt for short names and for scripts.

@@ -168,7 +168,7 @@ void Translator::translate_escape() {
   if (c == 'p' || c == 'P') return translate_property();
   if (c == 'u' || c == 'x') return translate_code_point();
   if (c == 'k' || c == 'g') return translate_backreference();
-  const std::string word(kWord);
+  const std::string word = std::string(kWord) + std::string(kLoneWord);
   const std::string word_set = "[" + word + "]";
   const std::string edge = "(?:(?<=" + word_set + ")(?!" + word_set + ")|(?<!" +
                            word_set + ")(?=" + word_set + "))";

@@ -58,6 +58,9 @@ class Reader {
     throw FileError(ErrorText{.operation = "tokenizer",
                               .what = file_.path.string() + ": " + what});
   }
+  [[noreturn]] void fail_token(const std::string& what) const {
+    fail("model.vocab['" + printable(token_) + "']: " + what);
+  }
   std::string merge_place() const {
     return "model.merges[" + std::to_string(file_.merges.size()) + "]";
   }
@@ -82,8 +85,7 @@ class Reader {
 
 bool Reader::put(json value, const char* kind) {
   if (mode_ == Mode::kVocabulary) {
-    fail("model.vocab['" + printable(token_) + "']: got " + kind +
-         ", expected an id");
+    fail_token(std::string("got ") + kind + ", expected an id");
   }
   if (mode_ != Mode::kDocument) {
     fail(merge_place() + ": got " + kind + ", expected two tokens");
@@ -196,19 +198,18 @@ void Reader::add_legacy_merge(const std::string& merge) {
 }
 
 void Reader::add_token(std::uint64_t id) {
-  const std::string place = "model.vocab['" + printable(token_) + "']: ";
   if (id > kMaxTokenId) {
-    fail(place + "got id " + std::to_string(id) + ", expected at most " +
-         std::to_string(kMaxTokenId));
+    fail_token("got id " + std::to_string(id) + ", expected at most " +
+               std::to_string(kMaxTokenId));
   }
   switch (file_.vocabulary.add(token_, static_cast<std::uint32_t>(id))) {
     case TokenTable::AddResult::kAdded:
       return;
     case TokenTable::AddResult::kDuplicateToken:
-      fail(place + "the token is there twice");
+      fail_token("the token is there twice");
     case TokenTable::AddResult::kDuplicateId:
-      fail(place + "id " + std::to_string(id) + " is already that of '" +
-           printable(*file_.vocabulary.token(id)) + "'");
+      fail_token("id " + std::to_string(id) + " is already that of '" +
+                 printable(*file_.vocabulary.token(id)) + "'");
   }
 }
 
