@@ -1,0 +1,129 @@
+// A small model of the Llama kind, as formats would describe it.
+#include "match/model_inventory.h"
+
+#include <regex>
+#include <utility>
+
+#include "graft/match/selector.h"
+
+namespace graft::test {
+namespace {
+
+constexpr std::int64_t kHidden = 8;
+constexpr std::int64_t kKeys = 4;
+constexpr std::int64_t kWidth = 12;
+constexpr std::int64_t kVocabulary = 20;
+
+ModuleInfo module(std::string path, LayerKind kind, std::int64_t in = 0,
+                  std::int64_t out = 0) {
+  ModuleInfo info;
+  info.path = std::move(path);
+  info.kind = kind;
+  info.in = in;
+  info.out = out;
+  return info;
+}
+
+ModuleInfo with_whole(ModuleInfo info, const std::string& hf_path) {
+  info.parts = {{hf_path, "", {0, info.out}}};
+  return info;
+}
+
+void add_layer(std::int64_t layer, Inventory& inventory) {
+  const std::string path = "decoder.layers." + std::to_string(layer);
+  const std::string hf = "model.layers." + std::to_string(layer);
+  const std::size_t first = inventory.modules.size();
+  const auto add = [&](ModuleInfo info) {
+    inventory.modules.push_back(std::move(info));
+  };
+  add(module(path, LayerKind::kContainer));
+  add(with_whole(module(path + ".input_layernorm", LayerKind::kNorm),
+                 hf + ".input_layernorm"));
+  add(module(path + ".self_attention", LayerKind::kContainer));
+  ModuleInfo qkv = module(path + ".self_attention.linear_qkv",
+                          LayerKind::kLinear, kHidden, kHidden + 2 * kKeys);
+  const std::string attention = hf + ".self_attn.";
+  qkv.parts = {{attention + "q_proj", "linear_q", {0, 8}},
+               {attention + "k_proj", "linear_k", {8, 12}},
+               {attention + "v_proj", "linear_v", {12, 16}}};
+  add(std::move(qkv));
+  add(with_whole(module(path + ".self_attention.linear_proj",
+                        LayerKind::kLinear, kHidden, kHidden),
+                 attention + "o_proj"));
+  add(module(path + ".mlp", LayerKind::kContainer));
+  ModuleInfo fc1 =
+      module(path + ".mlp.linear_fc1", LayerKind::kLinear, kHidden, 2 * kWidth);
+  fc1.parts = {{hf + ".mlp.gate_proj", "linear_fc1_gate", {0, 12}},
+               {hf + ".mlp.up_proj", "linear_fc1_up", {12, 24}}};
+  add(std::move(fc1));
+  add(with_whole(
+      module(path + ".mlp.linear_fc2", LayerKind::kLinear, kWidth, kHidden),
+      hf + ".mlp.down_proj"));
+  for (std::size_t i = first; i < inventory.modules.size(); ++i) {
+    inventory.modules[i].layer = layer;
+  }
+}
+
+}  // namespace
+
+Inventory make_llama_inventory(std::int64_t layers) {
+  Inventory out;
+  out.source = "models/small";
+  out.model_type = "llama";
+  out.has_family_table = true;
+  out.total_parameters = 10000;
+  out.modules.push_back(
+      with_whole(module("embedding.word_embeddings", LayerKind::kEmbedding,
+                        kVocabulary, kHidden),
+                 "model.embed_tokens"));
+  for (std::int64_t layer = 0; layer < layers; ++layer) add_layer(layer, out);
+  ModuleInfo head =
+      module("output_layer", LayerKind::kLinear, kHidden, kVocabulary);
+  head.output_head = true;
+  out.modules.push_back(with_whole(std::move(head), "lm_head"));
+  return out;
+}
+
+Inventory make_hf_names_inventory(std::int64_t layers) {
+  Inventory family = make_llama_inventory(layers);
+  Inventory out = family;
+  out.has_family_table = false;
+  out.modules.clear();
+  for (const ModuleInfo& info : family.modules) {
+    for (const ModulePart& part : info.parts) {
+      ModuleInfo own = info;
+      own.path = part.path;
+      own.out = part.rows.size();
+      own.parts.clear();
+      out.modules.push_back(std::move(own));
+    }
+  }
+  return out;
+}
+
+Rule make_rule(std::vector<std::string> targets,
+               std::vector<std::string> excludes, PatternSyntax syntax) {
+  Rule rule;
+  rule.targets = std::move(targets);
+  rule.excludes = std::move(excludes);
+  rule.syntax = syntax;
+  return rule;
+}
+
+Plan select(const Inventory& inventory, std::vector<Rule> rules) {
+  return Selector::compile(std::move(rules)).select(inventory);
+}
+
+std::string site_paths(const Plan& plan) {
+  std::string out;
+  for (const Site& site : plan.sites) {
+    if (!out.empty()) out += ' ';
+    out += site.path();
+  }
+  static const std::regex shared(
+      "(decoder|model)\\.layers\\.|self_[a-z]+\\.|"
+      "mlp\\.");
+  return std::regex_replace(out, shared, "");
+}
+
+}  // namespace graft::test

@@ -1,0 +1,30 @@
+// Inventories for tests. Entry points: make_llama_inventory, make_rule,
+// site_paths.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graft/match/plan.h"
+
+namespace graft::test {
+
+// A Llama with a family table: hidden 8, two query heads and one key head of
+// 4, MLP of 12, an own head.
+Inventory make_llama_inventory(std::int64_t layers);
+
+// The same known by Hugging Face names only.
+Inventory make_hf_names_inventory(std::int64_t layers);
+
+Rule make_rule(std::vector<std::string> targets,
+               std::vector<std::string> excludes = {},
+               PatternSyntax syntax = PatternSyntax::kGlob);
+
+Plan select(const Inventory& inventory, std::vector<Rule> rules);
+
+// Paths of the sites, in plan order, joined by spaces and with the parts that
+// every path shares ("decoder.layers.", "self_attention.", "mlp.") left out:
+// "0.linear_q 0.linear_fc2".
+std::string site_paths(const Plan& plan);
+
+}  // namespace graft::test
