@@ -1,0 +1,173 @@
+// `graft eval MODEL DATA`: loss, perplexity and exact match. Entry point:
+// eval_command.
+#include "eval_command.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <variant>
+
+#include "arguments.h"
+#include "graft/base/error.h"
+#include "graft/checkpoint/live_adapter.h"
+#include "graft/formats/hf/model_location.h"
+#include "graft/generate/generate.h"
+#include "graft/train/train.h"
+#include "recipe_arguments.h"
+#include "token_data.h"
+#include "train_setup.h"
+
+namespace graft::cli {
+namespace {
+
+constexpr std::size_t kPromptsAtOnce = 32;
+// An answer that runs on for longer than the wanted one is no match.
+constexpr std::int64_t kExtraTokens = 16;
+
+struct EvalArguments {
+  std::string model;
+  std::string data;
+  std::string adapter;
+  bool json = false;
+  Recipe recipe;
+};
+
+struct EvalResult {
+  DataCounts counts;
+  EvalMetrics loss;
+  std::size_t answers = 0;  // rows that have one
+  std::size_t matches = 0;
+};
+
+EvalArguments parse(const std::vector<std::string>& args) {
+  CLI::App app("Loss, perplexity and exact match of greedy answers.",
+               "graft eval");
+  EvalArguments out;
+  app.add_option("model", out.model, "MODEL")->required();
+  app.add_option("data", out.data, "Rows: JSONL")->required();
+  app.add_option("--adapter", out.adapter, "An adapter directory");
+  app.add_flag("--json", out.json, "Print one JSON object");
+  std::string max_length;
+  const CLI::Option* length =
+      app.add_option("--max-length", max_length, "Longest row in tokens");
+  const RecipeArguments recipe(app, {"compute"});
+  parse_arguments(app, args);
+  std::vector<Setting> settings = recipe.settings();
+  if (length->count() > 0) {
+    settings.push_back({"data.max_length", max_length, "--max-length"});
+  }
+  out.recipe = make_recipe(settings);
+  return out;
+}
+
+// A row with an answer, ready to be asked.
+struct Question {
+  std::vector<std::int64_t> prompt;
+  std::int64_t answer_tokens = 0;
+  std::string answer;
+};
+
+std::vector<Question> make_questions(const std::vector<RawRow>& raw,
+                                     const TokenizedData& data) {
+  std::vector<Question> out;
+  for (const DataRow& row : data.rows) {
+    const auto* pair = std::get_if<PromptRow>(&raw[row.raw_index].content);
+    if (!pair || row.answer_begin == 0) continue;
+    const auto begin = static_cast<std::ptrdiff_t>(row.answer_begin);
+    out.push_back({{row.ids.begin(), row.ids.begin() + begin},
+                   static_cast<std::int64_t>(row.ids.size()) - begin,
+                   pair->completion});
+  }
+  std::ranges::stable_sort(out, {},
+                           [](const Question& q) { return q.prompt.size(); });
+  return out;
+}
+
+std::size_t count_matches(nn::CausalLm& model, const ModelText& text,
+                          const std::vector<Question>& questions) {
+  std::size_t matches = 0;
+  for (std::size_t i = 0; i < questions.size(); i += kPromptsAtOnce) {
+    const std::size_t end = std::min(i + kPromptsAtOnce, questions.size());
+    GenerateOptions options;
+    options.stop_tokens = text.stop_tokens;
+    options.max_new_tokens = kExtraTokens;
+    std::vector<std::vector<std::int64_t>> prompts;
+    for (std::size_t j = i; j < end; ++j) {
+      prompts.push_back(questions[j].prompt);
+      options.max_new_tokens = std::max(
+          options.max_new_tokens, questions[j].answer_tokens + kExtraTokens);
+    }
+    const auto answers = graft::generate(model, prompts, options);
+    for (std::size_t j = i; j < end; ++j) {
+      matches += text.tokenizer.decode(answers[j - i].tokens, true) ==
+                 questions[j].answer;
+    }
+  }
+  return matches;
+}
+
+EvalResult evaluate_data(const EvalArguments& arguments, BaseModel& base) {
+  EvalResult out;
+  const ModelText text = open_model_text(base);
+  const std::vector<RawRow> raw = read_jsonl_rows(arguments.data);
+  RowOptions options;
+  options.max_length = static_cast<std::size_t>(
+      std::min(arguments.recipe.data.max_length, base.model->max_positions()));
+  const TokenizedData data = load_rows(base, text, raw, options);
+  out.counts = data.counts;
+  const RowBatches batches(data.rows, {.shuffle = false});
+  out.loss = evaluate(*base.model, batches);
+  const std::vector<Question> questions = make_questions(raw, data);
+  out.answers = static_cast<std::size_t>(
+      std::ranges::count_if(raw, [](const RawRow& row) {
+        return std::holds_alternative<PromptRow>(row.content);
+      }));
+  out.matches = count_matches(*base.model, text, questions);
+  return out;
+}
+
+void print_json(const EvalResult& result) {
+  nlohmann::ordered_json json = {{"rows", result.counts.rows},
+                                 {"tokens", result.loss.tokens},
+                                 {"loss", result.loss.loss},
+                                 {"perplexity", std::exp(result.loss.loss)}};
+  if (result.answers > 0) {
+    json["answers"] = result.answers;
+    json["matches"] = result.matches;
+    json["exact_match"] = static_cast<double>(result.matches) /
+                          static_cast<double>(result.answers);
+  }
+  std::cout << json.dump() << '\n';
+}
+
+void print_text(const EvalResult& result) {
+  std::printf("rows         %zu (%lld tokens)\n", result.counts.rows,
+              static_cast<long long>(result.loss.tokens));
+  std::printf("loss         %.4f\nperplexity   %.3f\n", result.loss.loss,
+              std::exp(result.loss.loss));
+  if (result.answers > 0) {
+    std::printf("exact match  %.1f %% (%zu of %zu)\n",
+                100.0 * static_cast<double>(result.matches) /
+                    static_cast<double>(result.answers),
+                result.matches, result.answers);
+  }
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int eval_command(const std::vector<std::string>& args) {
+  EvalArguments arguments = parse(args);
+  set_threads(arguments.recipe.compute);
+  ComputeOptions compute = make_compute_options(arguments.recipe.compute);
+  if (compute.dtype == "auto") compute.dtype = "fp32";
+  BaseModel base = load_base_model(locate_model(arguments.model), compute);
+  if (!arguments.adapter.empty()) load_hf_adapter(base, arguments.adapter);
+  const EvalResult result = evaluate_data(arguments, base);
+  arguments.json ? print_json(result) : print_text(result);
+  return 0;
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,109 @@
+// `graft generate MODEL --prompt TEXT`: the text alone on standard output.
+// Entry point: generate_command.
+#include "generate_command.h"
+
+#include <iostream>
+#include <iterator>
+
+#include "arguments.h"
+#include "graft/checkpoint/live_adapter.h"
+#include "graft/formats/hf/model_location.h"
+#include "graft/generate/generate.h"
+#include "interrupt.h"
+#include "recipe_arguments.h"
+#include "token_data.h"
+#include "train_setup.h"
+
+namespace graft::cli {
+namespace {
+
+struct GenerateArguments {
+  std::string model;
+  std::string prompt;
+  std::string adapter;
+  GenerateOptions options;
+  Recipe recipe;
+};
+
+GenerateArguments parse(const std::vector<std::string>& args) {
+  CLI::App app("Continues a prompt; prints the new text alone.",
+               "graft generate");
+  GenerateArguments out;
+  SamplingOptions& sampling = out.options.sampling;
+  app.add_option("model", out.model, "MODEL")->required();
+  app.add_option("--prompt", out.prompt, "The text; - reads standard input")
+      ->required();
+  app.add_option("--adapter", out.adapter, "An adapter directory");
+  app.add_option("--max-new-tokens", out.options.max_new_tokens,
+                 "Most tokens to add (default 128)");
+  app.add_option("--temperature", sampling.temperature,
+                 "0 (default): always the most likely token");
+  app.add_option("--top-p", sampling.top_p,
+                 "Sample from the likeliest tokens of this probability");
+  app.add_option("--top-k", sampling.top_k,
+                 "Sample from so many tokens; 0: all");
+  const RecipeArguments recipe(app, {"compute"});
+  parse_arguments(app, args);
+  out.recipe = make_recipe(recipe.settings());
+  sampling.seed = out.recipe.compute.seed;
+  if (out.prompt == "-") {
+    out.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
+  }
+  return out;
+}
+
+// Prints text as tokens come; holds back a character that is not complete.
+class TextStream {
+ public:
+  explicit TextStream(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  void add(std::int64_t token) {
+    tokens_.push_back(token);
+    const std::string text = tokenizer_.decode(tokens_, true);
+    if (text.ends_with("\xef\xbf\xbd")) return;  // U+FFFD
+    print(text);
+  }
+  void finish() {
+    print(tokenizer_.decode(tokens_, true));
+    std::cout << '\n';
+  }
+
+ private:
+  void print(const std::string& text) {
+    if (text.size() <= printed_) return;
+    std::cout << text.substr(printed_) << std::flush;
+    printed_ = text.size();
+  }
+
+  const Tokenizer& tokenizer_;
+  std::vector<std::int64_t> tokens_;
+  std::size_t printed_ = 0;
+};
+
+}  // namespace
+
+int generate_command(const std::vector<std::string>& args) {
+  GenerateArguments arguments = parse(args);
+  set_threads(arguments.recipe.compute);
+  BaseModel base =
+      load_base_model(locate_model(arguments.model),
+                      make_compute_options(arguments.recipe.compute));
+  if (!arguments.adapter.empty()) load_hf_adapter(base, arguments.adapter);
+  const ModelText text = open_model_text(base);
+  std::vector<std::int64_t> prompt = text.tokenizer.special_prefix();
+  const auto ids = text.tokenizer.encode(arguments.prompt, false);
+  prompt.insert(prompt.end(), ids.begin(), ids.end());
+  TextStream stream(text.tokenizer);
+  const ScopedInterrupt interrupt;
+  GenerateOptions& options = arguments.options;
+  options.stop_tokens = text.stop_tokens;
+  options.cancellation = interrupt.token();
+  options.on_token = [&](std::size_t, std::int64_t token) {
+    stream.add(token);
+  };
+  graft::generate(*base.model, {prompt}, options);
+  stream.finish();
+  return 0;
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,11 @@
+// `graft generate`. Entry point: generate_command.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace graft::cli {
+
+int generate_command(const std::vector<std::string>& args);
+
+}  // namespace graft::cli

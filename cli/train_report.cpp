@@ -1,0 +1,165 @@
+// Texts and JSON rows of a training run. Entry points: setup_text,
+// TrainReport, finished_text.
+#include "train_report.h"
+
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "graft/checkpoint/environment.h"
+
+namespace graft::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double peak_rss_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;  // kilobytes on Linux
+}
+
+std::string number(double value, const char* format = "%.4g") {
+  char buffer[48];
+  std::snprintf(buffer, sizeof buffer, format, value);
+  return buffer;
+}
+
+std::string counts_text(const DataCounts& counts) {
+  return std::to_string(counts.rows) + " rows, " +
+         std::to_string(counts.tokens) + " tokens, " +
+         std::to_string(counts.learnt_tokens) + " learnt";
+}
+
+std::string trained_text(const TrainSetup& setup) {
+  const auto base = static_cast<double>(setup.plan.base_parameters);
+  if (setup.recipe.method == "full") return "every weight";
+  const auto own = static_cast<double>(setup.plan.trainable_parameters());
+  std::string out = std::to_string(setup.plan.sites.size()) + " adapters, " +
+                    std::to_string(setup.plan.trainable_parameters()) +
+                    " parameters";
+  if (base > 0) out += " (" + number(100.0 * own / base, "%.2f") + " %)";
+  return out;
+}
+
+const char* reason_text(StopReason reason) {
+  switch (reason) {
+    case StopReason::kFinished:
+      return "finished";
+    case StopReason::kCancelled:
+      return "interrupted";
+    case StopReason::kEarly:
+      return "stopped early";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string setup_text(const TrainSetup& setup) {
+  const TrainingOptions& training = setup.recipe.training;
+  std::string out = "model    " + setup.recipe.model + "\n";
+  out += "trains   " + trained_text(setup) + "\n";
+  out += "data     " + counts_text(setup.train_counts) + "\n";
+  if (setup.eval_data) {
+    out += "eval     " + counts_text(setup.eval_counts) + "\n";
+  }
+  out += "compute  " + setup.base.compute.reason + ", " +
+         std::to_string(setup.threads) + " threads\n";
+  out += "steps    " + std::to_string(setup.steps) + " of " +
+         std::to_string(training.batch_size) + " sequences, " +
+         training.schedule + " from " + number(training.learning_rate) + "\n";
+  return out;
+}
+
+std::string environment_json(const TrainSetup& setup) {
+  const Environment from = read_environment();
+  Json json = {{"graft", from.graft_version},
+               {"libtorch", from.libtorch_version},
+               {"compiler", from.compiler},
+               {"cpu", from.cpu},
+               {"libtorch_cpu_path", from.libtorch_cpu_path},
+               {"devices", from.devices},
+               {"device", setup.base.compute.device.str()},
+               {"compute", setup.base.compute.reason},
+               {"threads", setup.threads},
+               {"seed", setup.recipe.compute.seed},
+               {"model", setup.recipe.model}};
+  json["cpu_features"] = {{"avx2", from.features.avx2},
+                          {"avx512", from.features.avx512},
+                          {"avx512_bf16", from.features.avx512_bf16},
+                          {"amx_bf16", from.features.amx_bf16}};
+  return json.dump(1) + "\n";
+}
+
+void TrainReport::add_step(const StepMetrics& metrics) {
+  const double rate =
+      static_cast<double>(metrics.input_tokens) / metrics.seconds;
+  const Json row = {
+      {"step", metrics.step},           {"loss", metrics.loss},
+      {"grad_norm", metrics.grad_norm}, {"lr", metrics.learning_rate},
+      {"tokens", metrics.tokens},       {"input_tokens", metrics.input_tokens},
+      {"tokens_per_s", rate},           {"peak_rss_mb", peak_rss_mb()}};
+  directory_.append_metrics(row.dump());
+  progress_.show(metrics.step, "loss " + number(metrics.loss, "%.4f") +
+                                   "  lr " + number(metrics.learning_rate) +
+                                   "  " + number(rate, "%.0f") + " tokens/s");
+}
+
+void TrainReport::add_eval(const EvalMetrics& metrics) {
+  const Json row = {{"step", metrics.step},
+                    {"eval_loss", metrics.loss},
+                    {"eval_tokens", metrics.tokens}};
+  directory_.append_metrics(row.dump());
+  progress_.note("step " + std::to_string(metrics.step) + "/" +
+                 std::to_string(steps_) + "  eval loss " +
+                 number(metrics.loss, "%.4f") +
+                 (metrics.is_best ? " (best)" : ""));
+}
+
+double TrainReport::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() -
+                                       start_)
+      .count();
+}
+
+std::string finished_text(const TrainSetup& setup, const FinishedRun& run) {
+  const TrainResult& result = run.result;
+  std::string out = std::string(reason_text(result.reason)) + " after " +
+                    std::to_string(result.steps) + " steps in " +
+                    duration_text(run.seconds) + ", loss " +
+                    number(result.last_loss, "%.4f");
+  if (result.best_eval_loss) {
+    out += ", best eval loss " + number(*result.best_eval_loss, "%.4f") +
+           " at step " + std::to_string(result.best_step);
+  }
+  const std::string path = run.output.string();
+  out += "\n";
+  if (setup.recipe.method == "full") {
+    return out + "model    " + path + "\nnext     graft generate " + path +
+           " --prompt TEXT\n";
+  }
+  const std::string both = setup.recipe.model + " --adapter " + path;
+  return out + "adapter  " + path + "\nnext     graft eval " +
+         setup.recipe.model + " DATA --adapter " + path +
+         "\n         graft generate " + both +
+         " --prompt TEXT\n         graft merge " + setup.recipe.model + " " +
+         path + " -o MERGED\n";
+}
+
+std::string finished_json(const FinishedRun& run) {
+  const TrainResult& result = run.result;
+  Json json = {{"reason", reason_text(result.reason)},
+               {"steps", result.steps},
+               {"loss", result.last_loss},
+               {"output", run.output.string()},
+               {"seconds", run.seconds}};
+  if (result.best_eval_loss) {
+    json["best_eval_loss"] = *result.best_eval_loss;
+    json["best_step"] = result.best_step;
+  }
+  return json.dump() + "\n";
+}
+
+}  // namespace graft::cli
