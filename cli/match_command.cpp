@@ -40,6 +40,7 @@ int match_command(const std::vector<std::string>& args) {
   std::ios::sync_with_stdio(false);
   std::string line;
   while (std::getline(std::cin, line)) {
+    if (line.ends_with('\r')) line.pop_back();
     const std::string_view name(line);
     const std::string_view last = name.substr(name.rfind('.') + 1);
     const auto entry = selector.match_one(0, last, name);

@@ -1,6 +1,7 @@
 // Selects on the inventory of a checkpoint and prints the plan.
 #include "plan_command.h"
 
+#include <cmath>
 #include <iostream>
 
 #include "arguments.h"
@@ -48,6 +49,12 @@ Rule make_plan_rule(const Options& options) {
   if (rule.targets.empty()) rule.targets = {"all-linear"};
   rule.allow_unmatched = options.allow_unmatched;
   rule.adapter = options.adapter;
+  if (!std::isfinite(rule.adapter.alpha) || rule.adapter.alpha <= 0) {
+    throw ConfigError(ErrorText{.operation = "plan",
+                                .what = "--alpha",
+                                .got = std::to_string(rule.adapter.alpha),
+                                .expected = "a positive number"});
+  }
   const auto kind = adapter_kind_from_name(options.kind);
   if (!kind || *kind == AdapterKind::kDora) {
     throw ConfigError(ErrorText{.operation = "plan",

@@ -19,11 +19,13 @@ void add_selection_options(CLI::App& app, SelectionOptions& options) {
                  "given again")
       ->type_name("ENTRY")
       ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--exclude", options.excludes,
                  "what is left out, in the same syntax; may be given again")
       ->type_name("ENTRY")
       ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--syntax", options.syntax, "glob, megatron or peft")
       ->type_name("SYNTAX")

@@ -51,7 +51,7 @@ NamePattern NamePattern::glob(std::string_view text) {
 NamePattern NamePattern::megatron(std::string_view text) {
   return {std::string(text),
           std::make_unique<Program>(PatternRegex(
-              megatron_regex(text), PatternRegex::Extent::kStart))};
+              megatron_regex(text), PatternRegex::Extent::kStart, text))};
 }
 
 NamePattern NamePattern::peft_suffix(std::string_view text) {

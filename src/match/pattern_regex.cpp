@@ -8,6 +8,7 @@
 #include "graft/base/error.h"
 #include "match/pattern_regex_internal.h"
 #include "match/python_regex_internal.h"
+#include "match/regex_scanner_internal.h"
 
 namespace graft {
 namespace {
@@ -38,7 +39,7 @@ std::string pcre2_message(int code) {
   return reinterpret_cast<const char*>(text.data());
 }
 
-CodePointer compile(const std::string& pattern, std::string_view original,
+CodePointer compile(const std::string& pattern, const std::string& label,
                     std::uint32_t extent) {
   constexpr std::uint32_t kOptions = PCRE2_UTF | PCRE2_ANCHORED |
                                      PCRE2_ALT_CIRCUMFLEX |
@@ -52,9 +53,7 @@ CodePointer compile(const std::string& pattern, std::string_view original,
                                  &offset, context.get()));
   if (!code) {
     throw ConfigError(ErrorText{.operation = "match",
-                                .what = "regular expression '" +
-                                        std::string(original) +
-                                        "' is not supported",
+                                .what = label + " is not supported",
                                 .got = pcre2_message(error)});
   }
   // Without a JIT the interpreter gives the same answers.
@@ -65,7 +64,7 @@ CodePointer compile(const std::string& pattern, std::string_view original,
 }  // namespace
 
 struct PatternRegex::Code {
-  std::string original;
+  std::string label;
   std::map<std::string, std::size_t> names;
   CodePointer code;
   MatchContext limits;
@@ -88,20 +87,23 @@ int PatternRegex::Code::run(std::string_view text,
   if (result < 0) {
     throw ConfigError(
         ErrorText{.operation = "match",
-                  .what = "regular expression '" + original + "' on '" +
-                          std::string(text) + "'",
+                  .what = label + " on '" + std::string(text) + "'",
                   .got = pcre2_message(result),
                   .hint = "Write the pattern with fewer nested repeats"});
   }
   return result == 0 ? 1 : result;
 }
 
-PatternRegex::PatternRegex(std::string_view pattern, Extent extent) {
-  TranslatedRegex translated = translate_python_regex(pattern);
+PatternRegex::PatternRegex(std::string_view pattern, Extent extent)
+    : PatternRegex(pattern, extent, pattern) {}
+
+PatternRegex::PatternRegex(std::string_view pattern, Extent extent,
+                           std::string_view entry) {
+  TranslatedRegex translated = translate_python_regex(pattern, entry);
   auto code = std::make_unique<Code>();
-  code->original = pattern;
+  code->label = regex_label(pattern, entry);
   code->names = std::move(translated.names);
-  code->code = compile(translated.pattern, pattern,
+  code->code = compile(translated.pattern, code->label,
                        extent == Extent::kWhole ? PCRE2_ENDANCHORED : 0u);
   code->limits.reset(pcre2_match_context_create(nullptr));
   pcre2_set_match_limit(code->limits.get(), kMatchLimit);

@@ -15,8 +15,10 @@ class PatternRegex {
     kStart,  // re.match: from the start
     kWhole,  // re.fullmatch
   };
-  // Throws ConfigError when malformed or unsupported.
+  // Throws ConfigError when malformed or unsupported; it shows `entry`, what
+  // the user wrote, if that is not the pattern itself.
   PatternRegex(std::string_view pattern, Extent extent);
+  PatternRegex(std::string_view pattern, Extent extent, std::string_view entry);
   ~PatternRegex();
   PatternRegex(PatternRegex&&) noexcept;
   PatternRegex& operator=(PatternRegex&&) noexcept;

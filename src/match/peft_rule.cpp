@@ -226,12 +226,14 @@ class CompiledPeftRule : public CompiledRule {
   std::optional<PeftTargets> by_name_;
 };
 
-// Compiles, or appends the problem and gives nothing.
+// Compiles, or appends the problem and gives nothing. An entry stands for the
+// whole path, what is made from one for its start.
 std::optional<PatternRegex> try_compile(const std::string& pattern,
-                                        Extent extent,
+                                        const std::string& entry,
                                         std::vector<std::string>& problems) {
+  const Extent extent = pattern == entry ? Extent::kWhole : Extent::kStart;
   try {
-    return PatternRegex(pattern, extent);
+    return PatternRegex(pattern, extent, entry);
   } catch (const ConfigError& error) {
     problems.emplace_back(error.what());
     return std::nullopt;
@@ -267,15 +269,16 @@ Excludes compile_excludes(const Rule& rule,
                           std::vector<std::string>& problems) {
   Excludes out;
   if (rule.peft.excludes_regex && rule.excludes.size() == 1) {
-    out.regex = try_compile(rule.excludes.front(), Extent::kWhole, problems);
+    out.regex =
+        try_compile(rule.excludes.front(), rule.excludes.front(), problems);
   } else {
     for (std::size_t i = 0; i < rule.excludes.size(); ++i) {
       out.endings[rule.excludes[i]].push_back(i);
     }
   }
   for (const std::string& entry : rule.peft.modules_to_save) {
-    auto regex = try_compile("(^|.*\\.)" + entry + "($|\\..*)", Extent::kStart,
-                             problems);
+    auto regex =
+        try_compile("(^|.*\\.)" + entry + "($|\\..*)", entry, problems);
     if (regex) out.modules_to_save.emplace_back(entry, std::move(*regex));
   }
   return out;
@@ -285,15 +288,14 @@ std::vector<PatternRegex> compile_layers(const PeftFields& fields,
                                          std::vector<std::string>& problems) {
   std::vector<PatternRegex> out;
   if (!fields.layers_to_transform) return out;
-  std::vector<std::string> patterns;
-  for (const std::string& pattern : fields.layers_pattern) {
-    patterns.push_back("(?:^|.*?\\.)" + pattern + "\\.(?P<idx>\\d+)\\.");
-  }
-  if (patterns.empty()) patterns.emplace_back(kAnyLayerPattern);
-  for (const std::string& pattern : patterns) {
-    auto regex = try_compile(pattern, Extent::kStart, problems);
+  const auto add = [&](const std::string& pattern, const std::string& entry) {
+    auto regex = try_compile(pattern, entry, problems);
     if (regex) out.push_back(std::move(*regex));
+  };
+  for (const std::string& entry : fields.layers_pattern) {
+    add("(?:^|.*?\\.)" + entry + "\\.(?P<idx>\\d+)\\.", entry);
   }
+  if (fields.layers_pattern.empty()) add(kAnyLayerPattern, "");
   return out;
 }
 
@@ -303,8 +305,7 @@ std::vector<KeyedRegex<Value>> compile_keys(
     std::vector<std::string>& problems) {
   std::vector<KeyedRegex<Value>> out;
   for (const auto& [key, value] : keys) {
-    auto regex =
-        try_compile("(.*\\.)?(" + key + ")$", Extent::kStart, problems);
+    auto regex = try_compile("(.*\\.)?(" + key + ")$", key, problems);
     if (regex) out.push_back({key, std::move(*regex), value});
   }
   return out;
@@ -318,7 +319,7 @@ std::unique_ptr<CompiledRule> compile_peft_rule(
   PeftRule out{rule, {}, {}, {}, {}};
   if (rule.peft.targets_regex && !rule.targets.empty() &&
       !is_all_linear(rule.targets.front())) {
-    try_compile(rule.targets.front(), Extent::kWhole, problems);
+    try_compile(rule.targets.front(), rule.targets.front(), problems);
   }
   out.excludes = compile_excludes(rule, problems);
   out.layers_patterns = compile_layers(rule.peft, problems);

@@ -210,8 +210,9 @@ TranslatedRegex PythonRegexParser::parse() {
   return {global_flags_ + all.text, std::move(names_)};
 }
 
-TranslatedRegex translate_python_regex(std::string_view pattern) {
-  return PythonRegexParser(pattern).parse();
+TranslatedRegex translate_python_regex(std::string_view pattern,
+                                       std::string_view entry) {
+  return PythonRegexParser(pattern, entry).parse();
 }
 
 }  // namespace graft

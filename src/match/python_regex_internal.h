@@ -16,7 +16,9 @@ struct TranslatedRegex {
 };
 
 // Throws ConfigError where Python raises re.error ("...: missing ),
-// unterminated subpattern at position 3") and for unsupported parts.
-TranslatedRegex translate_python_regex(std::string_view pattern);
+// unterminated subpattern at position 3") and for unsupported parts. `entry` is
+// what the user wrote, if that is not the pattern itself.
+TranslatedRegex translate_python_regex(std::string_view pattern,
+                                       std::string_view entry);
 
 }  // namespace graft

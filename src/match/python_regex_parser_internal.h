@@ -17,7 +17,8 @@ namespace graft {
 
 class PythonRegexParser {
  public:
-  explicit PythonRegexParser(std::string_view pattern) : scanner_(pattern) {}
+  PythonRegexParser(std::string_view pattern, std::string_view entry)
+      : scanner_(pattern, entry) {}
   TranslatedRegex parse();
 
  private:

@@ -149,7 +149,15 @@ struct ClassBody {
 
 }  // namespace
 
-RegexScanner::RegexScanner(std::string_view pattern) : pattern_(pattern) {
+std::string regex_label(std::string_view pattern, std::string_view entry) {
+  std::string out("regular expression '");
+  out.append(pattern).append("'");
+  if (entry == pattern) return out;
+  return "'" + std::string(entry) + "' (" + out + ")";
+}
+
+RegexScanner::RegexScanner(std::string_view pattern, std::string_view entry)
+    : label_(regex_label(pattern, entry)) {
   std::optional<std::vector<char32_t>> points = decode_utf8(pattern);
   if (!points) fail("it is not UTF-8");
   points_ = std::move(*points);
@@ -183,15 +191,13 @@ std::string RegexScanner::take_until(char32_t end, const std::string& what) {
 
 void RegexScanner::fail(const std::string& problem) const {
   throw ConfigError(ErrorText{.operation = "match",
-                              .what = "regular expression '" + pattern_ +
-                                      "' is malformed: " + problem +
+                              .what = label_ + " is malformed: " + problem +
                                       " at position " + std::to_string(at_)});
 }
 
 void RegexScanner::refuse(const std::string& construct) const {
   throw ConfigError(ErrorText{.operation = "match",
-                              .what = "regular expression '" + pattern_ +
-                                      "' uses " + construct +
+                              .what = label_ + " uses " + construct +
                                       ", which graft does not support"});
 }
 

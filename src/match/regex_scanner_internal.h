@@ -25,7 +25,7 @@ struct RegexPart {
 
 class RegexScanner {
  public:
-  explicit RegexScanner(std::string_view pattern);
+  RegexScanner(std::string_view pattern, std::string_view entry);
 
   bool done() const { return at_ == points_.size(); }
   // The next code point; 0x110000 at the end.
@@ -43,7 +43,7 @@ class RegexScanner {
   [[noreturn]] void refuse(const std::string& construct) const;
 
  private:
-  std::string pattern_;
+  std::string label_;
   std::vector<char32_t> points_;
   std::size_t at_ = 0;
 };
@@ -51,6 +51,9 @@ class RegexScanner {
 bool is_ascii_digit(char32_t c);
 bool is_octal_digit(char32_t c);
 bool is_ascii_letter(char32_t c);
+
+// How an expression is called in errors: itself, or the entry it is made from.
+std::string regex_label(std::string_view pattern, std::string_view entry);
 
 // One code point as a literal of PCRE2.
 std::string regex_literal(char32_t value);

@@ -217,6 +217,10 @@ std::unique_ptr<CompiledRule> compile_runtime_rule(
       check_canonical_entry(entry, problems);
     }
   }
+  if (rule.adapter.rank < 1) {
+    problems.push_back("match: rank: got " + std::to_string(rule.adapter.rank) +
+                       ", expected a positive number");
+  }
   if (has_peft_fields(rule.peft)) {
     problems.push_back(
         "match: layers_to_transform, layers_pattern, rank_pattern, "
