@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kOperation = "inspect";
+constexpr std::size_t kFieldLimit = 160;
 constexpr const char* kAdapterConfig = "adapter_config.json";
 constexpr const char* kAdapterWeights = "adapter_model.safetensors";
 
@@ -36,7 +37,8 @@ std::vector<std::pair<std::string, std::string>> read_fields(
                               .expected = "a JSON object"});
   }
   for (const auto& [key, value] : json.items()) {
-    if (says_something(value)) out.emplace_back(key, value.dump());
+    // Escapes for all but ASCII, so that no field writes to the terminal.
+    if (says_something(value)) out.emplace_back(key, value.dump(-1, ' ', true));
   }
   return out;
 }
@@ -76,6 +78,11 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
     out += std::to_string(shape[i]);
   }
   return out + "]";
+}
+
+std::string shortened(const std::string& text) {
+  if (text.size() <= kFieldLimit) return text;
+  return text.substr(0, kFieldLimit) + "...";
 }
 
 using Row = std::array<std::string, 5>;
@@ -142,7 +149,7 @@ std::string inspection_to_text(const Inspection& inspection) {
          grouped(inspection.bytes) + " bytes in " + join(inspection.files) +
          "\n";
   for (const auto& [key, value] : inspection.fields) {
-    out += "  " + printable(key) + ": " + printable(value) + "\n";
+    out += "  " + printable(key) + ": " + shortened(value) + "\n";
   }
   for (const auto& [key, value] : inspection.metadata) {
     out += "  metadata " + printable(key) + ": " + printable(value) + "\n";

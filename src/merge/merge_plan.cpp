@@ -9,6 +9,7 @@
 #include "graft/base/error.h"
 #include "graft/formats/hf/checkpoint_inventory.h"
 #include "graft/io/safetensors_writer.h"
+#include "io/json_file_internal.h"
 
 namespace graft {
 namespace {
@@ -97,7 +98,7 @@ class Planner {
   }
 
   void add_site(const Site& site, const AdapterRecord& record) {
-    const std::string where = "site " + site.path() + ": ";
+    const std::string where = "site " + printable(site.path()) + ": ";
     if (record.magnitude) {
       problems_.push_back(where + "graft does not merge DoRA yet");
       return;
@@ -119,7 +120,7 @@ class Planner {
   }
 
   bool check_target(const Site& site, const Target& target) {
-    const std::string where = "tensor " + target.tensor + ": ";
+    const std::string where = "tensor " + printable(target.tensor) + ": ";
     const std::string& stored =
         is_head(target.tensor) ? tied_->embedding_tensor : target.tensor;
     const TensorEntry* entry = base_.find_or_null(stored);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "graft/merge/merge.h"
+#include "io/json_file_internal.h"
 
 namespace graft {
 namespace {
@@ -31,7 +32,7 @@ std::string plural(std::size_t count, const std::string& noun) {
 std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) {
-    out += (out.empty() ? "" : ", ") + word;
+    out += (out.empty() ? "" : ", ") + printable(word);
   }
   return out;
 }
@@ -47,7 +48,7 @@ std::vector<MergedTensor> by_change(std::vector<MergedTensor> tensors) {
 std::string change_row(const MergedTensor& tensor) {
   return format("  %8.4f %%  %9.2e  ", 100.0 * tensor.relative_change,
                 tensor.max_rounding) +
-         tensor.name + "\n";
+         printable(tensor.name) + "\n";
 }
 
 // The most and the least changed tensors, in order of change.
@@ -121,7 +122,7 @@ std::string merge_report_to_json(const MergeReport& report) {
 std::string verify_report_to_text(const VerifyReport& report) {
   std::string out;
   for (const TensorDifference& row : report.differences) {
-    out += "  " + row.kind + ": " + row.name;
+    out += "  " + row.kind + ": " + printable(row.name);
     if (row.elements > 0) {
       out += format(" (%llu elements, largest difference %.3g)",
                     static_cast<unsigned long long>(row.elements),

@@ -10,11 +10,12 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "io/json_file_internal.h"
 
 namespace graft {
 namespace {
 
-constexpr std::int64_t kMergedElements = std::int64_t{1} << 20;
+constexpr std::int64_t kMergedElements = std::int64_t{1} << 18;
 constexpr std::uint64_t kCopiedBytes = std::uint64_t{8} << 20;
 
 struct Block {
@@ -147,7 +148,8 @@ class ShardStream {
     if (!out.finite) {
       throw FileError(ErrorText{
           .operation = "merge",
-          .what = tensor.source->path().string() + ": tensor " + tensor.name,
+          .what = tensor.source->path().string() + ": tensor " +
+                  printable(tensor.name),
           .got = "NaN or infinity in rows " +
                  std::to_string(block.units.begin) + " to " +
                  std::to_string(block.units.end - 1) + " of the result",

@@ -130,7 +130,9 @@ void merge_and_compare(const fs::path& goldens, const fs::path& folder) {
   const auto golden = test::read_json(folder / "golden.json");
   EXPECT_EQ(report.untied, golden.value("untied_by_merge", false));
   const auto merged_config = test::read_json(output / "config.json");
-  if (report.untied) EXPECT_EQ(merged_config["tie_word_embeddings"], false);
+  if (report.untied) {
+    EXPECT_EQ(merged_config["tie_word_embeddings"], false);
+  }
 }
 
 TEST(Merge, golden_plain_lora) {
