@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "graft/recipe/option.h"
-
 namespace graft::cli {
 namespace {
 
@@ -18,7 +16,39 @@ std::string flag_words(const OptionInfo& option) {
   std::string out = option.flag();
   if (!option.alias.empty()) out += ",--" + std::string(option.alias);
   if (option.key == "output") out = "-o," + out;
+  if (option.key == "adapter.targets") out += ",--target";
   return out;
+}
+
+bool is_entry_list(const OptionInfo& option) {
+  return option.key == "adapter.targets" || option.key == "adapter.exclude";
+}
+
+bool is_switch(const OptionInfo& option) {
+  return option.values == "true | false";
+}
+
+// As YAML. One word stays as typed (all-linear, a,b,c, a YAML list, PEFT's
+// expression), but a bare name is a list of one, as in graft match.
+std::string entry_list_text(const std::vector<std::string>& entries) {
+  constexpr std::string_view kNotBare = "*+?()[]{}|\\^$,";
+  const std::string& first = entries.front();
+  const bool bare = first.find_first_of(kNotBare) == std::string::npos;
+  const bool half_list = first.starts_with('[') && !first.ends_with(']');
+  if (entries.size() == 1 && !half_list && (!bare || first == "all-linear")) {
+    return first;
+  }
+  std::string out = "[";
+  for (const std::string& entry : entries) {
+    if (out.size() > 1) out += ", ";
+    out += '"';
+    for (const char c : entry) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+    out += '"';
+  }
+  return out + "]";
 }
 
 std::string help_text(const OptionInfo& option) {
@@ -38,8 +68,7 @@ RecipeArguments::RecipeArguments(
     Flag& flag = flags_.emplace_back();
     flag.key = option.key;
     flag.word = option.flag();
-    flag.option =
-        app.add_option(flag_words(option), flag.value, help_text(option));
+    flag.option = add_flag(app, option, flag);
   }
   app.add_option("--set", sets_,
                  "A key of the recipe: --set training.steps=50; repeatable")
@@ -47,11 +76,30 @@ RecipeArguments::RecipeArguments(
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+CLI::Option* RecipeArguments::add_flag(CLI::App& app, const OptionInfo& option,
+                                       Flag& flag) {
+  if (is_entry_list(option)) {
+    return app
+        .add_option(flag_words(option), flag.entries,
+                    help_text(option) + "; may be given again")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+  if (is_switch(option)) {
+    return app.add_flag(flag_words(option), flag.value, help_text(option));
+  }
+  return app.add_option(flag_words(option), flag.value, help_text(option));
+}
+
 std::vector<Setting> RecipeArguments::settings() const {
   std::vector<Setting> out;
   for (const Flag& flag : flags_) {
     if (flag.option->count() > 0) {
-      out.push_back({flag.key, flag.value, flag.word});
+      out.push_back(
+          {flag.key,
+           flag.entries.empty() ? flag.value : entry_list_text(flag.entries),
+           flag.word});
     }
   }
   for (const std::string& text : sets_) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "graft/recipe/option.h"
 #include "graft/recipe/recipe.h"
 
 namespace graft::cli {
@@ -27,8 +28,12 @@ class RecipeArguments {
     std::string key;
     std::string word;
     std::string value;
+    std::vector<std::string> entries;  // of a key that may be given again
     CLI::Option* option = nullptr;
   };
+  static CLI::Option* add_flag(CLI::App& app, const OptionInfo& option,
+                               Flag& flag);
+
   std::deque<Flag> flags_;  // CLI11 keeps references
   std::vector<std::string> sets_;
 };
