@@ -7,7 +7,6 @@ pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 find_package(nlohmann_json 3.9 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(yaml-cpp REQUIRED)
-find_package(Eigen3 3.3 REQUIRED NO_MODULE)
 
 # Debian 12's yaml-cpp names its target without a namespace.
 if(NOT TARGET yaml-cpp::yaml-cpp AND TARGET yaml-cpp)

@@ -16,7 +16,7 @@ COLUMNS = {".cpp": 80, ".h": 80, ".py": 80, ".cmake": 80, ".md": 100,
            ".sh": 80, "": 80}
 GOLDEN_FILE, GOLDEN_ALL = 512 * 1024, 8 * 1024 * 1024
 NOT_FUNCTIONS = ("namespace", "class", "struct", "enum", "union", "extern",
-                 "#", "//", "constexpr std::array", "const std::array")
+                 "#", "//", "}", "using", "template", "static_assert")
 
 
 def tracked_files():
@@ -27,14 +27,22 @@ def tracked_files():
 
 
 def functions(lines):
-    """(first line, length) of what opens at column 0 and closes with }."""
-    start = None
+    """(first line, length) of what starts at column 0 with a parenthesis, has
+    a body, and closes with } at column 0."""
+    start, in_body = None, False
     for number, line in enumerate(lines, 1):
+        text = line.rstrip()
         if start is None:
-            opens = line.rstrip().endswith("{") and not line[:1].isspace()
-            if opens and not line.startswith(NOT_FUNCTIONS):
-                start = number
-        elif line.startswith("}"):
+            if (text and not text[0].isspace() and "(" in text
+                    and not text.startswith(NOT_FUNCTIONS)):
+                start, in_body = number, False
+            else:
+                continue
+        if not in_body:
+            in_body = text.endswith("{")
+            if not in_body and text.endswith((";", "}")):
+                start = None
+        elif text.startswith("}"):
             yield start, number - start + 1
             start = None
 
@@ -60,7 +68,12 @@ def check_cpp(path, lines, problems, soft):
 
 def check_columns(path, lines, problems):
     limit = COLUMNS[path.suffix]
+    fenced = False
     for number, line in enumerate(lines, 1):
+        if path.suffix == ".md":
+            fenced ^= line.startswith("```")
+            if fenced or line.startswith("|"):
+                continue  # rows of tables and program output do not wrap
         if len(line) > limit and "http" not in line:
             problems.append(f"{path.relative_to(ROOT)}:{number}: "
                             f"{len(line)} columns, limit {limit}")

@@ -28,7 +28,7 @@ WITH_TORCH = {"nn", "peft", "models", "checkpoint", "train", "generate"}
 UMBRELLAS = {"graft/graft.h", "graft/core.h"}
 TORCH = re.compile(r"^(torch|ATen|c10|caffe2)/")
 PUBLIC_THIRD_PARTY = re.compile(
-    r"^(nlohmann|CLI|yaml-cpp|pcre2|utf8proc|Eigen|gtest|gmock|benchmark)")
+    r"^(nlohmann|CLI|yaml-cpp|pcre2|utf8proc|gtest|gmock|benchmark)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.MULTILINE)
 
 
