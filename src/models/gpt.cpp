@@ -108,6 +108,7 @@ Gpt::Gpt(const GptConfig& config, const WeightSource& source,
   output_layer_ = register_module(
       "output_layer",
       std::make_shared<nn::ColumnParallelLinear>(head, at::Tensor()));
+  output_layer_->set_output_head(true);
 }
 
 GptCache* Gpt::checked_cache(const nn::LmInput& input) const {

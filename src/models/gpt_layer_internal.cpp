@@ -98,6 +98,10 @@ SelfAttention::SelfAttention(const GptConfig& config,
       make_slot<nn::ColumnParallelLinear>(
           reader, qkv, reader.matrix(qkv, rows, config.hidden_size),
           config.attention_bias));
+  const std::int64_t key_end = (query + rows) / 2;
+  linear_qkv_->set_components({{"linear_q", {0, query}},
+                               {"linear_k", {query, key_end}},
+                               {"linear_v", {key_end, rows}}});
   core_attention_ =
       register_module("core_attention", std::make_shared<CoreAttention>());
   linear_proj_ = register_module(
@@ -130,6 +134,8 @@ Mlp::Mlp(const GptConfig& config, const WeightReader& reader,
       make_slot<nn::ColumnParallelLinear>(
           reader, fc1, reader.matrix(fc1, 2 * inner, config.hidden_size),
           config.mlp_bias));
+  linear_fc1_->set_components(
+      {{"linear_fc1_gate", {0, inner}}, {"linear_fc1_up", {inner, 2 * inner}}});
   linear_fc2_ = register_module(
       "linear_fc2",
       make_slot<nn::RowParallelLinear>(
