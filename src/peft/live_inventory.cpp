@@ -1,6 +1,9 @@
 // What selection needs to know, read off a live module tree. Entry point:
 // make_inventory.
+#include <ATen/core/Tensor.h>
+
 #include <unordered_map>
+#include <utility>
 
 #include "graft/base/dtype.h"
 #include "graft/nn/embedding.h"
@@ -59,36 +62,42 @@ void describe_embedding(const nn::Embedding& table, ModuleInfo& info) {
   if (table.frozen()) info.dtype = dtype_of(table.frozen()->storage_type());
 }
 
-std::uint64_t frozen_elements(const torch::nn::Module& module) {
-  const nn::FrozenWeight* weight = nullptr;
+const nn::FrozenWeight* frozen_or_null(const torch::nn::Module& module) {
   if (const auto* slot = dynamic_cast<const nn::LinearSlot*>(&module)) {
     // A frozen own weight is still among the parameters.
-    if (slot->named_parameters(false).contains("weight")) return 0;
-    weight = slot->frozen().get();
-  } else if (const auto* table = dynamic_cast<const nn::Embedding*>(&module)) {
-    weight = table->frozen().get();
+    const bool own = slot->named_parameters(false).contains("weight");
+    return own ? nullptr : slot->frozen().get();
   }
-  if (weight == nullptr) return 0;
-  return static_cast<std::uint64_t>(weight->in() * weight->out());
-}
-
-std::uint64_t direct_parameters(const torch::nn::Module& module) {
-  std::uint64_t count = frozen_elements(module);
-  for (const auto& item : module.named_parameters(false)) {
-    if (!item.value().defined()) continue;
-    count += static_cast<std::uint64_t>(item.value().numel());
-  }
-  return count;
+  const auto* table = dynamic_cast<const nn::Embedding*>(&module);
+  return table == nullptr ? nullptr : table->frozen().get();
 }
 
 }  // namespace
 
-ModuleInfo describe_module(const WalkStep& step) {
+std::uint64_t ParameterCounter::count_new(const void* weight,
+                                          std::int64_t elements) {
+  return seen_.insert(weight).second ? static_cast<std::uint64_t>(elements) : 0;
+}
+
+std::uint64_t ParameterCounter::count_direct(const torch::nn::Module& module) {
+  std::uint64_t count = 0;
+  if (const nn::FrozenWeight* weight = frozen_or_null(module)) {
+    count += count_new(weight, weight->in() * weight->out());
+  }
+  for (const auto& item : module.named_parameters(false)) {
+    const at::Tensor& tensor = item.value();
+    if (!tensor.defined()) continue;
+    count += count_new(tensor.unsafeGetTensorImpl(), tensor.numel());
+  }
+  return count;
+}
+
+ModuleInfo describe_module(const WalkStep& step, ParameterCounter& counter) {
   ModuleInfo info;
   info.path = step.path();
   info.kind = step.kind;
   info.layer = step.layer;
-  info.parameter_count = direct_parameters(step.module);
+  info.parameter_count = counter.count_direct(step.module);
   if (const auto* slot = dynamic_cast<const nn::LinearSlot*>(&step.module)) {
     describe_slot(*slot, info);
     return info;
@@ -102,8 +111,9 @@ ModuleInfo describe_module(const WalkStep& step) {
 
 std::uint64_t count_parameters(const torch::nn::Module& model) {
   std::uint64_t count = 0;
+  ParameterCounter counter;
   walk_modules(model, [&](const WalkStep& step) {
-    count += direct_parameters(step.module);
+    count += counter.count_direct(step.module);
     return false;
   });
   return count;
@@ -113,15 +123,13 @@ Inventory make_inventory(const torch::nn::Module& model) {
   Inventory inventory;
   inventory.source = "live model";
   std::unordered_map<const torch::nn::Module*, std::size_t> seen;
+  ParameterCounter counter;
   walk_modules(model, [&](const WalkStep& step) {
-    ModuleInfo info = describe_module(step);
+    ModuleInfo info = describe_module(step, counter);
+    inventory.total_parameters += info.parameter_count;
     const auto [first, is_new] =
         seen.try_emplace(&step.module, inventory.modules.size());
-    if (is_new) {
-      inventory.total_parameters += info.parameter_count;
-    } else {
-      info.same_as = first->second;
-    }
+    if (!is_new) info.same_as = first->second;
     if (step.name) inventory.modules.push_back(std::move(info));
     // As if selected: a shared module is listed under each of its parents.
     return true;

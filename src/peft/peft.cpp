@@ -3,6 +3,7 @@
 #include "graft/peft/peft.h"
 
 #include <algorithm>
+#include <set>
 #include <typeinfo>
 #include <unordered_set>
 #include <utility>
@@ -30,7 +31,6 @@ struct Peft::Hit {
 struct Peft::Selection {
   Plan plan;
   std::vector<std::string> faults;
-  std::unordered_set<const torch::nn::Module*> done;
   // Pattern -> first hit that takes no adapter, while it has no site.
   std::vector<std::pair<std::string, std::string>> fruitless;
 };
@@ -109,13 +109,21 @@ Site Peft::make_site(const ModuleInfo& info, const Match& match,
 
 std::vector<Peft::Hit> Peft::hits_of(const torch::nn::Module& chunk) {
   std::vector<Hit> hits;
+  ParameterCounter counter;
   walk_modules(chunk, [&](const WalkStep& step) {
     std::optional<Match> found = match(step.module, step.name, step.prefix);
     if (!found) return false;
-    hits.push_back({describe_module(step), &step.module, *std::move(found)});
+    hits.push_back(
+        {describe_module(step, counter), &step.module, *std::move(found)});
     return true;
   });
   return hits;
+}
+
+// A shared module has one set of adapters, under its first path.
+void Peft::drop_repeated(std::vector<Hit>& hits, ModuleSet& seen) {
+  std::erase_if(
+      hits, [&](const Hit& hit) { return !seen.insert(hit.module).second; });
 }
 
 void Peft::record_hits(const std::vector<Hit>& hits) {
@@ -129,8 +137,6 @@ void Peft::record_hits(const std::vector<Hit>& hits) {
 void Peft::select(const std::vector<Hit>& hits, Selection& selection) {
   Plan& plan = selection.plan;
   for (const Hit& hit : hits) {
-    // A shared module has one set of adapters, under its first path.
-    if (!selection.done.insert(hit.module).second) continue;
     const std::string pattern = hit.match.pattern.value_or(std::string());
     if (!is_adaptable(*hit.module, hit.info.kind)) {
       const std::string why = describe_unadaptable(*hit.module);
@@ -151,8 +157,27 @@ void Peft::select(const std::vector<Hit>& hits, Selection& selection) {
   }
 }
 
+std::vector<std::string> Peft::faults_of(
+    const std::vector<Selection>& selections) {
+  std::set<std::string> fruitful;
+  std::vector<std::string> faults;
+  for (const Selection& selection : selections) {
+    for (const EntryReport& entry : selection.plan.entries) {
+      fruitful.insert(entry.entry);
+    }
+    faults.insert(faults.end(), selection.faults.begin(),
+                  selection.faults.end());
+  }
+  for (const Selection& selection : selections) {
+    for (const auto& [pattern, fault] : selection.fruitless) {
+      if (fruitful.count(pattern) == 0) faults.push_back(fault);
+    }
+  }
+  return faults;
+}
+
 std::vector<Plan> Peft::plans_of(
-    const std::vector<torch::nn::Module*>& chunks) {
+    const std::vector<const torch::nn::Module*>& chunks) {
   // Validation walk.
   std::vector<std::vector<Hit>> hits;
   for (const torch::nn::Module* chunk : chunks) {
@@ -164,37 +189,22 @@ std::vector<Plan> Peft::plans_of(
 
   // Transform walk. A subclass may answer differently now.
   std::vector<Selection> selections(chunks.size());
-  std::vector<std::string> faults;
+  ModuleSet seen;
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     if (has_documented_match(*this)) {
       record_hits(hits[i]);
     } else {
       hits[i] = hits_of(*chunks[i]);
     }
-    Selection& selection = selections[i];
-    selection.plan.source = "live model";
-    selection.plan.base_parameters = count_parameters(*chunks[i]);
-    select(hits[i], selection);
-    faults.insert(faults.end(), selection.faults.begin(),
-                  selection.faults.end());
+    selections[i].plan.source = "live model";
+    selections[i].plan.base_parameters = count_parameters(*chunks[i]);
+    drop_repeated(hits[i], seen);
+    select(hits[i], selections[i]);
   }
+  throw_faults("select modules", faults_of(selections));
   std::vector<Plan> plans;
   for (Selection& selection : selections) {
-    for (const auto& [pattern, fault] : selection.fruitless) {
-      const bool fruitful = std::any_of(
-          selections.begin(), selections.end(), [&](const Selection& other) {
-            return std::any_of(other.plan.entries.begin(),
-                               other.plan.entries.end(),
-                               [&](const EntryReport& entry) {
-                                 return entry.entry == pattern;
-                               });
-          });
-      if (!fruitful) faults.push_back(fault);
-    }
     for (const std::string& alias : unmatched) entry_of(selection.plan, alias);
-  }
-  throw_faults("select modules", faults);
-  for (Selection& selection : selections) {
     plans.push_back(std::move(selection.plan));
   }
   return plans;
@@ -202,8 +212,7 @@ std::vector<Plan> Peft::plans_of(
 
 Plan Peft::plan(const torch::nn::Module& chunk) {
   init_target_match_state();
-  // Nothing below writes to the module.
-  return plans_of({const_cast<torch::nn::Module*>(&chunk)}).front();
+  return plans_of({&chunk}).front();
 }
 
 void Peft::apply(torch::nn::Module& model, bool training) {
@@ -212,7 +221,7 @@ void Peft::apply(torch::nn::Module& model, bool training) {
 
 void Peft::apply(const std::vector<torch::nn::Module*>& chunks, bool training) {
   init_target_match_state();
-  std::vector<Plan> plans = plans_of(chunks);
+  std::vector<Plan> plans = plans_of({chunks.begin(), chunks.end()});
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     plans[i] = without_attached(*chunks[i], std::move(plans[i]));
     check_plan(*chunks[i], plans[i]);

@@ -223,6 +223,22 @@ TEST(Peft, adapts_every_chunk_or_none) {
   EXPECT_EQ(adapters_of(second).size(), 8U);
 }
 
+TEST(Peft, adapts_a_layer_that_chunks_share_once) {
+  struct Part : torch::nn::Module {
+    explicit Part(std::shared_ptr<nn::Linear> shared) {
+      register_module("fc", std::move(shared));
+    }
+  };
+  const auto shared = std::make_shared<nn::Linear>(2, 2, false);
+  Part first(shared);
+  Part second(shared);
+  Lora method;
+  method.target_modules = {{"fc"}};
+  method.apply({&first, &second});
+  EXPECT_EQ(adapters_of(first).size(), 1U);
+  EXPECT_EQ(adapters_of(second).size(), 1U);
+}
+
 // What a plan selects and why.
 Names lines_of(const Plan& plan) {
   Names lines;

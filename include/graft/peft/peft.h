@@ -7,7 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string_view>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "graft/match/module_info.h"
@@ -39,9 +40,9 @@ class Peft : public ModuleMatcher {
   void apply(const std::vector<torch::nn::Module*>& chunks,
              bool training = true);
 
-  // Which sites of `chunk` the current settings select, without changing it;
-  // entries without a match and hits that take no adapter are in the plan's
-  // warnings and exclusions. Throws as apply does.
+  // Which sites of `chunk` the current settings select, without changing it.
+  // Entries without a match have no sites; hits that take no adapter are among
+  // the exclusions. Throws as apply does.
   Plan plan(const torch::nn::Module& chunk);
 
  protected:
@@ -57,10 +58,15 @@ class Peft : public ModuleMatcher {
  private:
   struct Hit;
   struct Selection;
+  using ModuleSet = std::unordered_set<const torch::nn::Module*>;
   std::vector<Hit> hits_of(const torch::nn::Module& chunk);
   void record_hits(const std::vector<Hit>& hits);
+  static void drop_repeated(std::vector<Hit>& hits, ModuleSet& seen);
   void select(const std::vector<Hit>& hits, Selection& selection);
-  std::vector<Plan> plans_of(const std::vector<torch::nn::Module*>& chunks);
+  static std::vector<std::string> faults_of(
+      const std::vector<Selection>& selections);
+  std::vector<Plan> plans_of(
+      const std::vector<const torch::nn::Module*>& chunks);
 };
 
 }  // namespace graft
