@@ -34,6 +34,7 @@ def functions(lines):
         text = line.rstrip()
         if start is None:
             if (text and not text[0].isspace() and "(" in text
+                    and " = " not in text.split("(")[0]  # a variable
                     and not text.startswith(NOT_FUNCTIONS)):
                 start, in_body = number, False
             else:
