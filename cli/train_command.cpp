@@ -2,8 +2,10 @@
 // train_command.
 #include "train_command.h"
 
+#include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <utility>
 
 #include "arguments.h"

@@ -118,12 +118,6 @@ void TrainReport::add_eval(const EvalMetrics& metrics) {
                  (metrics.is_best ? " (best)" : ""));
 }
 
-double TrainReport::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() -
-                                       start_)
-      .count();
-}
-
 std::string finished_text(const TrainSetup& setup, const FinishedRun& run) {
   const TrainResult& result = run.result;
   std::string out = std::string(reason_text(result.reason)) + " after " +

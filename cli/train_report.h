@@ -2,7 +2,6 @@
 // setup_text, environment_json, TrainReport, finished_text.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <string>
 
@@ -28,14 +27,11 @@ class TrainReport {
 
   void add_step(const StepMetrics& metrics);
   void add_eval(const EvalMetrics& metrics);
-  double seconds() const;
 
  private:
   const RunDirectory& directory_;
   std::int64_t steps_;
   ProgressLine progress_;
-  std::chrono::steady_clock::time_point start_ =
-      std::chrono::steady_clock::now();
 };
 
 struct FinishedRun {

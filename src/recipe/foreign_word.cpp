@@ -1,6 +1,5 @@
 // Words of PEFT, transformers, axolotl, mlx-lm and torchtune, and what graft
 // calls them. Entry point: foreign_word_hint.
-#include <array>
 #include <string_view>
 #include <utility>
 
@@ -44,7 +43,7 @@ constexpr std::string_view kRules = "graft uses adapter.rules for it";
 constexpr std::string_view kLayers =
     "graft selects layers by patterns: targets: [\"*.layers.{0..3}.*\"]";
 
-constexpr auto kWords = std::to_array<Words>({
+constexpr Words kWords[] = {
     {"r", kRank},
     {"lora_r", kRank},
     {"lora_rank", kRank},
@@ -146,7 +145,7 @@ constexpr auto kWords = std::to_array<Words>({
     {"grad_checkpoint", kCheckpointing},
     {"enable_activation_checkpointing", kCheckpointing},
     {"num_threads", "graft calls it compute.threads"},
-});
+};
 
 }  // namespace
 

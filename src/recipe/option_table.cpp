@@ -169,7 +169,11 @@ std::vector<Row> rate_rows() {
       row(
           {"training.warmup", "number >= 0",
            "Fraction of the steps, or steps when 1 or more."},
-          [](auto& r) -> auto& { return r.training.warmup; }, RealCodec{}),
+          [](auto& r) -> auto& { return r.training.warmup; }, RealCodec{})};
+}
+
+std::vector<Row> optimizer_rows() {
+  return {
       row(
           {"training.weight_decay", "number >= 0",
            "Decoupled, on every trained parameter."},
@@ -256,7 +260,7 @@ const std::vector<Row>& option_rows() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> out;
     for (auto* part : {top_rows, adapter_rows, data_rows, length_rows,
-                       rate_rows, saving_rows, compute_rows}) {
+                       rate_rows, optimizer_rows, saving_rows, compute_rows}) {
       std::ranges::move(part(), std::back_inserter(out));
     }
     return out;
@@ -290,15 +294,14 @@ const std::vector<OptionInfo>& recipe_options() {
 }
 
 std::string options_to_markdown() {
-  std::string out = "| key | values | default | meaning |\n|---|---|---|---|\n";
+  std::string out;
   for (const OptionInfo& option : recipe_options()) {
-    std::string values(option.values);
-    for (std::size_t at = 0; (at = values.find('|', at)) != std::string::npos;
-         at += 2) {
-      values.insert(at, "\\");
-    }
-    out += "| `" + std::string(option.key) + "` | " + values + " | " +
-           option.preset + " | " + std::string(option.doc) + " |\n";
+    out += "- `" + std::string(option.key) + "`: ";
+    out += option.values;
+    if (!option.preset.empty()) out += "; default " + option.preset;
+    out += ".\n  ";
+    out += option.doc;
+    out += '\n';
   }
   return out;
 }

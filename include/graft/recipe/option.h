@@ -30,7 +30,7 @@ const std::vector<OptionInfo>& recipe_options();
 // key -> value as YAML, for comparing two recipes.
 std::map<std::string, std::string> option_values(const Recipe& recipe);
 
-// The table of docs/recipe.md.
+// The list of docs/recipe.md.
 std::string options_to_markdown();
 
 }  // namespace graft
