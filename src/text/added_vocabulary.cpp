@@ -122,8 +122,8 @@ std::vector<TextSegment> AddedVocabulary::split_normalized(
   return split(text, normalized_);
 }
 
-// Space that one token took may be taken again by the next one's lstrip only
-// up to where that one ended.
+// A token takes back no space that the one before it took; one that is left
+// with nothing is dropped.
 std::vector<TextSegment> AddedVocabulary::split(std::string_view text,
                                                 const Group& group) const {
   std::vector<TextSegment> out;
@@ -139,7 +139,7 @@ std::vector<TextSegment> AddedVocabulary::split(std::string_view text,
     }
     if (token.rstrip) range.end = skip_space(text, range.end);
     if (done < range.begin) out.push_back({{done, range.begin}, std::nullopt});
-    out.push_back({range, token.id});
+    if (range.begin < range.end) out.push_back({range, token.id});
     done = range.end;
   }
   if (done != text.size()) out.push_back({{done, text.size()}, std::nullopt});

@@ -57,6 +57,7 @@ class Translator {
   void translate_interval();
   void translate_escape();
   void translate_class();
+  void translate_inner_class();
   void translate_class_item();
   void translate_class_escape();
   void translate_bracket();
@@ -270,10 +271,20 @@ void Translator::translate_class() {
   copy(1);
 }
 
+// A class inside a class adds what it holds.
+void Translator::translate_inner_class() {
+  if (peek(1) == '^' || peek(1) == ']') refuse("such a class inside a class");
+  ++at_;
+  while (at_ < in_.size() && peek() != ']') translate_class_item();
+  if (at_ == in_.size()) refuse("an unclosed class");
+  ++at_;
+  if (peek() == '-') out_ += '\\';
+}
+
 void Translator::translate_class_item() {
   if (starts_with("&&")) refuse("an intersection of classes");
   if (starts_with("[:")) return translate_bracket();
-  if (peek() == '[') refuse("a class inside a class");
+  if (peek() == '[') return translate_inner_class();
   if (peek() == '\\') return translate_class_escape();
   copy(1);
 }

@@ -60,6 +60,7 @@ TEST(OnigurumaPattern, MatchesAsTheReference) {
        {"\xE6\xBC\xA2", "a1"}},
       {"[[:alpha:]-]+", "a-1", {"a-"}},
       {"[\\s-]", "-b", {"-"}},
+      {"[a[b-c]-]+", "ab-]", {"ab-"}},
       {"[]a]", "]a", {"]", "a"}},
   };
   for (const Row& row : rows) {
@@ -69,7 +70,7 @@ TEST(OnigurumaPattern, MatchesAsTheReference) {
 
 TEST(OnigurumaPattern, RefusesWhatHasNoCounterpart) {
   for (const char* pattern :
-       {"[a[b]]", "[a&&b]", "[\\W]", "(?~a)", "(*FAIL)", "a(?i)b", "(?x:a b)",
+       {"[a[^b]]", "[a&&b]", "[\\W]", "(?~a)", "(*FAIL)", "a(?i)b", "(?x:a b)",
         "\\xE3", "\\u12", "\\y", "\\pL", "\\p{Klingon}", "[[:punct:]]", "[a",
         "\\", "(a", "a**+"}) {
     EXPECT_THROW(Regex(pattern, Regex::Syntax::kOniguruma, ""), PatternError)
