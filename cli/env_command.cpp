@@ -32,7 +32,7 @@ std::string allocator_text() {
   const char* preload = std::getenv("LD_PRELOAD");
   return preload != nullptr && *preload != '\0'
              ? std::string("preloaded: ") + preload
-             : "system";
+             : "system, freed buffers kept for reuse";
 }
 
 std::string join(const std::vector<std::string>& words) {

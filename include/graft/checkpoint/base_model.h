@@ -41,7 +41,7 @@ struct BaseModel {
   std::filesystem::path directory;
   ModelConfig config;
   GenerationConfig generation;
-  Inventory inventory;          // from the files; equals the live model's
+  Inventory inventory;  // from the files; equals the live model's
   ComputeChoice compute;
   std::shared_ptr<nn::CausalLm> model;
 };

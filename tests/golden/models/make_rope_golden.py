@@ -1,4 +1,4 @@
-"""Makes the rope goldens: one tiny Llama model, its logits under each rope type.
+"""Makes the rope goldens: a tiny Llama model, its logits by rope type.
 
 Entry point: main(). Writes rope_model.safetensors (shared weights),
 rope_cases.json (the configurations) and rope_golden.safetensors (per case:
