@@ -31,6 +31,12 @@ std::string hf_names(const Site& site) {
   return out;
 }
 
+// "linear_qkv", or "linear_q of linear_qkv" for a part.
+std::string runtime_name(const Site& site) {
+  const std::string module(last_component(site.module));
+  return site.component.empty() ? module : site.component + " of " + module;
+}
+
 // Sites of one entry that differ only in their layer (or expert).
 struct SiteGroup {
   const Site* first = nullptr;
@@ -47,13 +53,9 @@ std::vector<SiteGroup> groups_of(const Plan& plan,
   std::map<Key, std::size_t> index;
   for (const std::size_t i : sites) {
     const Site& site = plan.sites[i];
-    const Key key{std::string(last_component(site.path())),
-                  hf_names(site),
-                  site.rows.size(),
-                  site.in,
-                  site.adapter.rank,
-                  site.adapter.alpha,
-                  site.scale};
+    const Key key{
+        runtime_name(site), hf_names(site),     site.rows.size(), site.in,
+        site.adapter.rank,  site.adapter.alpha, site.scale};
     const auto [at, is_new] = index.emplace(key, groups.size());
     if (is_new) groups.push_back({&site, 0, {}, 0});
     SiteGroup& group = groups[at->second];
@@ -133,8 +135,7 @@ class PlanTable {
   void add_sites(std::string entry, const std::vector<std::size_t>& sites) {
     for (const SiteGroup& group : groups_of(plan_, sites)) {
       const Site& site = *group.first;
-      const std::string path = site.path();
-      std::vector<std::string> cells{entry, std::string(last_component(path))};
+      std::vector<std::string> cells{entry, runtime_name(site)};
       if (plan_.has_family_table) cells.push_back(hf_names(site));
       const std::string shape =
           std::to_string(site.rows.size()) + " x " + std::to_string(site.in);
