@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include "text/oniguruma_names_internal.h"
@@ -16,6 +17,39 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)); }
+
+// What stands for the escape of `c` outside a class; nullopt when PCRE2's is the same.
+std::optional<std::string> rewrite_escape(char c) {
+  const std::string space(kSpace);
+  const std::string digit(kHexDigit);
+  const std::string word = std::string(kWord) + std::string(kLoneWord);
+  const std::string edge = "(?:(?<=[" + word + "])(?![" + word + "])|(?<![" +
+                           word + "])(?=[" + word + "]))";
+  switch (c) {
+    case 's':
+      return "[" + space + "]";
+    case 'S':
+      return "[^" + space + "]";
+    case 'w':
+      return "[" + word + "]";
+    case 'W':
+      return "[^" + word + "]";
+    case 'h':
+      return "[" + digit + "]";
+    case 'H':
+      return "[^" + digit + "]";
+    case 'b':
+      return edge;
+    case 'B':
+      return "(?!" + edge + ")";
+    case 'v':
+      return "\\x0B";
+    case 'O':
+      return "(?s:.)";
+    default:
+      return std::nullopt;
+  }
+}
 
 class Translator {
  public:
@@ -64,7 +98,6 @@ class Translator {
   void translate_property();
   void translate_code_point();
   void translate_backreference();
-  void add_set(std::string_view set);
 
   std::string_view in_;
   std::size_t at_ = 0;
@@ -158,51 +191,16 @@ void Translator::translate_interval() {
   copy(1);
 }
 
-void Translator::add_set(std::string_view set) {
-  out_ += '[';
-  out_ += set;
-  out_ += ']';
-}
-
 void Translator::translate_escape() {
   const char c = peek(1);
   if (c == 'p' || c == 'P') return translate_property();
   if (c == 'u' || c == 'x') return translate_code_point();
   if (c == 'k' || c == 'g') return translate_backreference();
-  const std::string word = std::string(kWord) + std::string(kLoneWord);
-  const std::string word_set = "[" + word + "]";
-  const std::string edge = "(?:(?<=" + word_set + ")(?!" + word_set + ")|(?<!" +
-                           word_set + ")(?=" + word_set + "))";
-  at_ += 2;
-  switch (c) {
-    case 's':
-      return add_set(kSpace);
-    case 'S':
-      return add_set("^" + std::string(kSpace));
-    case 'w':
-      return add_set(word);
-    case 'W':
-      return add_set("^" + word);
-    case 'h':
-      return add_set(kHexDigit);
-    case 'H':
-      return add_set("^" + std::string(kHexDigit));
-    case 'b':
-      out_ += edge;
-      return;
-    case 'B':
-      out_ += "(?!" + edge + ")";
-      return;
-    case 'v':
-      out_ += "\\x0B";
-      return;
-    case 'O':
-      out_ += "(?s:.)";
-      return;
-    default:
-      break;
+  if (const auto rewritten = rewrite_escape(c)) {
+    out_ += *rewritten;
+    at_ += 2;
+    return;
   }
-  at_ -= 2;
   if (c == '\0') refuse("a backslash at the end");
   constexpr std::string_view kSame = "dDnrtfaeAzZGKRXN";
   if (is_letter(c) && kSame.find(c) == kSame.npos) {

@@ -96,7 +96,7 @@ TEST(TokenizerFile, RefusesBadMerges) {
   });
 }
 
-TEST(TokenizerFile, RefusesBadParts) {
+TEST(TokenizerFile, RefusesBadPreparation) {
   check({
       {"normalizer",
        [](json& f) {
@@ -122,6 +122,17 @@ TEST(TokenizerFile, RefusesBadParts) {
                                {"pattern", {{"String", "a"}}}};
        },
        "'behavior': got Keep"},
+      {"step",
+       [](json& f) {
+         f["pre_tokenizer"] = {{"type", "Sequence"},
+                               {"pretokenizers", {{{"type", "Bert"}}}}};
+       },
+       "pre_tokenizer.pretokenizers[0] 'Bert'"},
+  });
+}
+
+TEST(TokenizerFile, RefusesBadPartsAroundTheModel) {
+  check({
       {"post-processor",
        [](json& f) {
          f["post_processor"] = {{"type", "X"}};
@@ -142,12 +153,6 @@ TEST(TokenizerFile, RefusesBadParts) {
        "added_tokens[0]: 'id'"},
       {"added list", [](json& f) { f["added_tokens"] = json::object(); },
        "added_tokens: wrong kind"},
-      {"step",
-       [](json& f) {
-         f["pre_tokenizer"] = {{"type", "Sequence"},
-                               {"pretokenizers", {{{"type", "Bert"}}}}};
-       },
-       "pre_tokenizer.pretokenizers[0] 'Bert'"},
   });
 }
 
