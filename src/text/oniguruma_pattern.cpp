@@ -18,7 +18,8 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)); }
 
-// What stands for the escape of `c` outside a class; nullopt when PCRE2's is the same.
+// What stands for a backslash and `c` outside a class; nullopt where PCRE2
+// means the same.
 std::optional<std::string> rewrite_escape(char c) {
   const std::string space(kSpace);
   const std::string digit(kHexDigit);
