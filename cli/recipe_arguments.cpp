@@ -87,9 +87,11 @@ CLI::Option* RecipeArguments::add_flag(CLI::App& app, const OptionInfo& option,
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
   if (is_switch(option)) {
-    return app.add_flag(flag_words(option), flag.value, help_text(option));
+    return app.add_flag(flag_words(option), flag.value, help_text(option))
+        ->take_last();
   }
-  return app.add_option(flag_words(option), flag.value, help_text(option));
+  return app.add_option(flag_words(option), flag.value, help_text(option))
+      ->take_last();
 }
 
 std::vector<Setting> RecipeArguments::settings() const {
