@@ -46,41 +46,39 @@ ModulePtr plain() {
   return std::make_shared<Class>();
 }
 
-const std::map<std::string, ModulePtr (*)()>& makers() {
-  static const std::map<std::string, ModulePtr (*)()> table{
+using Makers = std::map<std::string, ModulePtr (*)()>;
+
+ModulePtr norm_and_linear() {
+  return std::make_shared<nn::TeLayerNormColumnParallelLinear>(1, 1, false);
+}
+ModulePtr grouped() { return std::make_shared<nn::TeGroupedLinear>(1, 1, 1); }
+ModulePtr norm() { return std::make_shared<nn::RmsNorm>(1, 1e-6); }
+template <typename Convolution>
+ModulePtr convolution() {
+  return std::make_shared<Convolution>(1, 1, 1);
+}
+ModulePtr embedding() {
+  return std::make_shared<torch::nn::EmbeddingImpl>(1, 1);
+}
+
+const Makers& makers() {
+  static const Makers table{
       {"linear", slot<nn::Linear>},
       {"linear_subclass", slot<LinearSubclass>},
       {"column_parallel", slot<nn::ColumnParallelLinear>},
       {"column_parallel_subclass", slot<ColumnSubclass>},
       {"row_parallel", slot<nn::RowParallelLinear>},
       {"te_column", slot<nn::TeColumnParallelLinear>},
-      {"te_layernorm_column",
-       [] {
-         return ModulePtr(std::make_shared<nn::TeLayerNormColumnParallelLinear>(
-             1, 1, false));
-       }},
+      {"te_layernorm_column", norm_and_linear},
       {"te_row", slot<nn::TeRowParallelLinear>},
       {"te_row_subclass", slot<TeRowSubclass>},
-      {"te_grouped",
-       [] {
-         return ModulePtr(std::make_shared<nn::TeGroupedLinear>(1, 1, 1));
-       }},
+      {"te_grouped", grouped},
       {"te_duplicated", slot<nn::TeDuplicatedLinear>},
       {"router", slot<nn::Router>},
-      {"conv1d",
-       [] {
-         return ModulePtr(std::make_shared<torch::nn::Conv1dImpl>(1, 1, 1));
-       }},
-      {"conv2d",
-       [] {
-         return ModulePtr(std::make_shared<torch::nn::Conv2dImpl>(1, 1, 1));
-       }},
-      {"norm",
-       [] { return ModulePtr(std::make_shared<nn::RmsNorm>(1, 1e-6)); }},
-      {"embedding",
-       [] {
-         return ModulePtr(std::make_shared<torch::nn::EmbeddingImpl>(1, 1));
-       }},
+      {"conv1d", convolution<torch::nn::Conv1dImpl>},
+      {"conv2d", convolution<torch::nn::Conv2dImpl>},
+      {"norm", norm},
+      {"embedding", embedding},
       {"container", plain<torch::nn::Module>},
       {"module_list", plain<torch::nn::ModuleListImpl>},
       {"module_dict", plain<torch::nn::ModuleDictImpl>},
