@@ -1,0 +1,207 @@
+// What a person sees who types the wrong thing, or asks for help.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/program.h"
+
+namespace graft::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct CommandHelp {
+  std::string name;
+  std::vector<std::string> words;  // every option and positional
+};
+
+const std::vector<CommandHelp>& core_commands() {
+  static const std::vector<CommandHelp> commands = {
+      {"plan",
+       {"MODEL", "--target", "--exclude", "--syntax", "--kind", "--rank",
+        "--alpha", "--rslora", "--allow-unmatched", "--json"}},
+      {"match", {"--target", "--exclude", "--syntax"}},
+      {"inspect", {"PATH", "--all", "--json"}},
+      {"merge",
+       {"BASE", "ADAPTER", "-o,--output", "--overwrite", "--threads",
+        "--json"}},
+      {"verify", {"BASE", "ADAPTER", "MERGED", "--threads", "--json"}},
+      {"tokenize",
+       {"PATH", "--decode", "--no-special", "--skip-special", "--template"}},
+  };
+  return commands;
+}
+
+const std::vector<std::string>& all_names() {
+  static const std::vector<std::string> names = {
+      "plan",  "match", "inspect",  "merge",  "verify", "tokenize",
+      "train", "eval",  "generate", "logits", "env"};
+  return names;
+}
+
+void check_help(const CommandHelp& command) {
+  SCOPED_TRACE(command.name);
+  const Outcome help = run_graft({command.name, "--help"});
+  expect_quiet_success(help);
+  EXPECT_EQ(help.err, "");
+  EXPECT_THAT(help.out, HasSubstr("Usage: graft " + command.name));
+  for (const std::string& word : command.words) {
+    EXPECT_THAT(help.out, HasSubstr(word));
+  }
+  EXPECT_EQ(run_graft({command.name, "-h"}).out, help.out);
+}
+
+void check_unknown_option(const std::string& command) {
+  SCOPED_TRACE(command);
+  expect_error(run_graft({command, "--no-such-option"}), 2,
+               {"error: " + command + ": ", "Try: graft " + command});
+}
+
+TEST(Help, names_every_command) {
+  for (const char* word : {"--help", "-h", "help"}) {
+    const Outcome help = run_graft({word});
+    expect_quiet_success(help);
+    for (const std::string& name : all_names()) {
+      EXPECT_THAT(help.out, HasSubstr("\n  " + name + " "));
+    }
+    EXPECT_THAT(help.out, HasSubstr("Exit codes"));
+  }
+}
+
+TEST(Help, no_word_is_a_usage_error) {
+  const Outcome outcome = run_graft({});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.out + outcome.err, HasSubstr("Usage: graft COMMAND"));
+}
+
+TEST(Help, version) {
+  const Outcome outcome = run_graft({"--version"});
+  expect_quiet_success(outcome);
+  EXPECT_THAT(outcome.out, testing::MatchesRegex("graft [0-9.]+\n"));
+}
+
+TEST(Help, core_commands_name_their_options) {
+  for (const CommandHelp& command : core_commands()) check_help(command);
+}
+
+TEST(Help, unknown_command) {
+  for (const char* word : {"plna", "--bogus", "PLAN", "", "-", "plan "}) {
+    SCOPED_TRACE(word);
+    expect_error(
+        run_graft({word}), 2,
+        {"unknown command '" + std::string(word) + "'", "Try: graft --help"});
+  }
+}
+
+TEST(Help, core_commands_refuse_unknown_options) {
+  for (const CommandHelp& command : core_commands()) {
+    check_unknown_option(command.name);
+  }
+}
+
+TEST(Help, core_commands_refuse_missing_words) {
+  for (const char* name : {"plan", "inspect", "merge", "verify", "tokenize"}) {
+    SCOPED_TRACE(name);
+    expect_error(run_graft({name}), 2,
+                 {"is required", std::string("Try: graft ") + name});
+  }
+  expect_error(run_graft({"match"}), 2, {"no --target"});
+}
+
+TEST(Help, says_where_graft_torch_should_be) {
+  const TemporaryDirectory directory;
+  const fs::path alone = directory.path() / "graft";
+  fs::copy_file(GRAFT_COMMAND, alone);
+  const Outcome outcome = run_program({.args = {"env"}, .program = alone});
+  expect_error(outcome, 4, {"env: graft-torch is not beside graft"});
+}
+
+#ifdef GRAFT_TORCH_COMMANDS
+
+const std::vector<std::string>& torch_names() {
+  static const std::vector<std::string> names = {"train", "eval", "generate",
+                                                 "logits", "env"};
+  return names;
+}
+
+TEST(Help, torch_commands_name_their_options) {
+  const std::vector<CommandHelp> commands = {
+      {"train",
+       {"RECIPE.yaml",
+        "--resume",
+        "--overwrite",
+        "--dry-run",
+        "--json",
+        "-o,--output",
+        "--model",
+        "--method",
+        "--kind",
+        "--targets",
+        "--exclude",
+        "--syntax",
+        "--allow-unmatched",
+        "--rank",
+        "--alpha",
+        "--rslora",
+        "--dropout",
+        "--init",
+        "--train",
+        "--eval",
+        "--max-length",
+        "--packing",
+        "--shuffle",
+        "--loss-on",
+        "--epochs",
+        "--steps",
+        "--batch-size",
+        "--micro-batch-size",
+        "--learning-rate",
+        "--lora-plus-ratio",
+        "--schedule",
+        "--warmup",
+        "--weight-decay",
+        "--betas",
+        "--eps",
+        "--max-grad-norm",
+        "--loss-normalisation",
+        "--eval-every",
+        "--save-every",
+        "--keep",
+        "--early-stopping",
+        "--device",
+        "--dtype",
+        "--checkpoint-activations",
+        "--weight-layout",
+        "--threads",
+        "--seed",
+        "--set"}},
+      {"eval",
+       {"model", "data", "--adapter", "--json", "--max-length", "--set"}},
+      {"generate",
+       {"model", "--prompt", "--adapter", "--max-new-tokens", "--temperature",
+        "--top-p", "--top-k", "--seed", "--set"}},
+      {"logits", {"model", "--adapter", "--input", "--output", "--set"}},
+      {"env", {"--json"}}};
+  for (const CommandHelp& command : commands) check_help(command);
+}
+
+TEST(Help, torch_commands_refuse_bad_usage) {
+  for (const std::string& name : torch_names()) check_unknown_option(name);
+  for (const char* name : {"eval", "generate", "logits"}) {
+    expect_error(run_graft({name}), 2, {"is required"});
+  }
+  expect_error(run_graft({"train"}), 2, {"model is missing"});
+}
+
+TEST(Help, a_link_to_graft_finds_graft_torch) {
+  const TemporaryDirectory directory;
+  const fs::path link = directory.path() / "g";
+  fs::create_symlink(GRAFT_COMMAND, link);
+  expect_quiet_success(run_program({.args = {"env"}, .program = link}));
+}
+
+#endif
+
+}  // namespace
+}  // namespace graft::test

@@ -1,0 +1,155 @@
+// `graft logits` on every model and adapter of the goldens: what graft claims
+// to run agrees with the reference, anything else is one clear error.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+#include "cli/golden_tensors.h"
+#include "cli/program.h"
+#include "cli/small_model.h"
+#include "graft/io/safetensors.h"
+#include "support/shared_data.h"
+
+namespace graft::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr Tolerance kModel{.logits = 1e-4, .loss = 2e-5};
+constexpr Tolerance kAdapter{.logits = 2e-4, .loss = 5e-5};
+
+bool is_llama(const fs::path& model) {
+  return read_json(model / "config.json").value("model_type", "") == "llama";
+}
+
+struct Variant {
+  std::string prefix;
+  std::string suffix;  // "_posids": with position_ids
+};
+
+void check_variant(const fs::path& model, const Variant& variant) {
+  SCOPED_TRACE(model.string() + " " + variant.prefix + variant.suffix);
+  const TemporaryDirectory directory;
+  const fs::path golden = model / "golden.safetensors";
+  const fs::path input = directory.path() / "in.safetensors";
+  const fs::path output = directory.path() / "out.safetensors";
+  write_golden_input(golden, variant.prefix + ".", !variant.suffix.empty(),
+                     input);
+  expect_quiet_success(
+      run_graft({"logits", model, "--input", input, "--output", output}));
+  expect_golden_logits(output, golden,
+                       {variant.prefix + ".attention_mask",
+                        variant.prefix + ".logits" + variant.suffix,
+                        variant.prefix + ".loss" + variant.suffix},
+                       kModel);
+}
+
+// The whole family costs four runs; the others show their start and end.
+void check_model(const fs::path& model) {
+  const auto file = SafetensorsFile::open(model / "golden.safetensors");
+  for (const char* prefix : {"full", "left", "right"}) {
+    check_variant(model, {prefix, ""});
+    const std::string positions = std::string(prefix) + ".logits_posids";
+    if (file.find_or_null(positions)) check_variant(model, {prefix, "_posids"});
+  }
+}
+
+void expect_unknown_family(const fs::path& model) {
+  const TemporaryDirectory directory;
+  const fs::path input = directory.path() / "in.safetensors";
+  write_golden_input(model / "golden.safetensors", "full.", false, input);
+  const std::string type =
+      read_json(model / "config.json").at("model_type").get<std::string>();
+  expect_error(run_graft({"logits", model, "--input", input, "--output",
+                          directory.path() / "out.safetensors"}),
+               3, {(model / "config.json").string(), "'model_type'", type});
+  EXPECT_EQ(names_in(directory.path()), "in.safetensors");
+}
+
+TEST(GoldenLogits, golden_models) {
+  const auto goldens = goldens_dir();
+  if (!goldens) return;
+  CaseCounter counter("models through graft logits");
+  for (const fs::path& model : sub_directories(*goldens / "models")) {
+    SCOPED_TRACE(model.string());
+    if (is_llama(model)) {
+      check_model(model);
+      counter.ran();
+    } else {
+      expect_unknown_family(model);
+      counter.skipped("family that graft does not run: refused by name");
+    }
+  }
+  EXPECT_GT(counter.ran_count(), 0u);
+}
+
+// The word by which an adapter of another kind must be refused.
+std::optional<std::string> refusal_word(const fs::path& adapter) {
+  static const std::array<std::pair<const char*, const char*>, 5> kFields = {{
+      {"use_dora", "DoRA"},
+      {"lora_bias", "lora_bias"},
+      {"modules_to_save", "modules_to_save"},
+      {"trainable_token_indices", "trainable tokens"},
+      {"target_parameters", "target_parameters"},
+  }};
+  const json config = read_json(adapter / "adapter_config.json");
+  for (const auto& [field, word] : kFields) {
+    const json value = config.value(field, json());
+    if (!value.is_null() && value != false && !value.empty()) return word;
+  }
+  if (config.value("bias", "none") != "none") return "bias";
+  const auto file =
+      SafetensorsFile::open(adapter / "adapter_model.safetensors");
+  for (const TensorEntry& entry : file.entries()) {
+    if (entry.name.find("lora_embedding") != entry.name.npos) {
+      return "embedding";
+    }
+  }
+  return std::nullopt;
+}
+
+void check_adapter(const fs::path& base, const fs::path& adapter) {
+  SCOPED_TRACE(adapter.string());
+  const TemporaryDirectory directory;
+  const fs::path golden = adapter / "golden.safetensors";
+  const fs::path input = directory.path() / "in.safetensors";
+  const fs::path output = directory.path() / "out.safetensors";
+  write_golden_input(golden, "full.", false, input);
+  const Outcome outcome = run_graft({"logits", base, "--adapter", adapter,
+                                     "--input", input, "--output", output});
+  if (const auto word = refusal_word(adapter)) {
+    expect_error(outcome, 3, {adapter.string(), *word});
+    EXPECT_FALSE(fs::exists(output));
+    return;
+  }
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  expect_golden_logits(output, golden,
+                       {"full.attention_mask", "full.logits", "full.loss"},
+                       kAdapter);
+}
+
+TEST(GoldenLogits, golden_adapters) {
+  const auto goldens = goldens_dir();
+  if (!goldens) return;
+  CaseCounter counter("adapters through graft logits");
+  for (const fs::path& adapter : sub_directories(*goldens / "adapters")) {
+    const json config = read_json(adapter / "adapter_config.json");
+    const fs::path base =
+        *goldens / config.at("base_model_name_or_path").get<std::string>();
+    if (is_llama(base)) {
+      check_adapter(base, adapter);
+      counter.ran();
+    } else {
+      counter.skipped("base of a family that graft does not run");
+    }
+  }
+  EXPECT_GT(counter.ran_count(), 0u);
+}
+
+}  // namespace
+}  // namespace graft::test

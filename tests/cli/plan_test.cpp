@@ -1,0 +1,220 @@
+// `graft plan`: selections that hit, that miss, and models that are none.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/program.h"
+#include "cli/small_model.h"
+#include "support/shared_data.h"
+
+namespace graft::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+Outcome plan(std::vector<std::string> words) {
+  words.insert(words.begin(), {"plan", tiny_model().string()});
+  return run_graft(std::move(words));
+}
+
+TEST(Plan, shows_both_names_and_counts) {
+  const Outcome outcome = plan({"--target", "o_proj", "--rank", "4"});
+  expect_quiet_success(outcome);
+  for (const char* part : {"linear_proj", "o_proj", "0-3", "trainable"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(part));
+  }
+}
+
+TEST(Plan, json_is_json) {
+  const Outcome outcome =
+      plan({"--json", "--target", "*.layers.{1..2}.*.linear_qkv"});
+  expect_quiet_success(outcome);
+  const json object = json::parse(outcome.out);
+  EXPECT_EQ(object.at("entries").at(0).at("hits"), 2);
+}
+
+TEST(Plan, needs_no_torch_and_little_memory) {
+  const Outcome outcome = plan({});
+  expect_quiet_success(outcome);
+  expect_memory_below(outcome, 64);
+}
+
+TEST(Plan, entry_that_hits_nothing_is_an_error_with_suggestions) {
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"q_porj", "Nearest: q_proj (4 modules)"},
+      {"linear_qvk", "linear_qkv"},
+      {".layers.0..linear_qkv", "*.layers.0.*.linear_qkv"},
+      {"*.layers.9.*", "selects no module"},
+      {"\xff\xfe", "selects no module"}};
+  for (const auto& [entry, part] : rows) {
+    SCOPED_TRACE(entry);
+    const Outcome outcome = plan({"--target", entry});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("error: plan: '"));
+    EXPECT_THAT(outcome.err, HasSubstr(part));
+    EXPECT_THAT(outcome.err, HasSubstr("allow_unmatched"));
+  }
+}
+
+TEST(Plan, every_entry_that_hits_nothing_is_named) {
+  const Outcome outcome =
+      plan({"--target", "q_porj", "--target", "o_proj", "--target", "v_porj"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("q_porj"));
+  EXPECT_THAT(outcome.err, HasSubstr("v_porj"));
+  EXPECT_THAT(outcome.err, testing::Not(HasSubstr("'o_proj'")));
+}
+
+TEST(Plan, allow_unmatched_warns) {
+  const Outcome outcome =
+      plan({"--target", "q_porj", "--target", "o_proj", "--allow-unmatched"});
+  EXPECT_EQ(outcome.code, 0);
+  ASSERT_EQ(warnings_of(outcome).size(), 1u);
+  EXPECT_THAT(outcome.err, HasSubstr("'q_porj' selects no module"));
+}
+
+TEST(Plan, bad_values_are_refused) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> rows = {
+      {{"--rank", "0"}, "--rank"},
+      {{"--rank", "-1"}, "--rank"},
+      {{"--rank", "four"}, "--rank"},
+      {{"--rank", "1.5"}, "--rank"},
+      {{"--rank", "99999999999999999999"}, "--rank"},
+      {{"--alpha", "nan"}, "alpha"},
+      {{"--alpha", "inf"}, "alpha"},
+      {{"--alpha", "0"}, "alpha"},
+      {{"--alpha", "-1"}, "alpha"},
+      {{"--alpha", "x"}, "--alpha"},
+      {{"--kind", "dora"}, "lora | canonical_lora"},
+      {{"--kind", ""}, "lora | canonical_lora"},
+      {{"--syntax", "regex"}, "glob | megatron | peft"},
+      {{"--target", ""}, "targets"},
+      {{"--target", "(q|v)_proj"}, "use syntax megatron or peft"},
+      {{"--target", "layers.*.q"}, "selects no module"},
+      {{"--target", "[z"}, "[z"},
+      {{"--target", "{3..1}"}, "{3..1}"}};
+  for (const auto& [words, part] : rows) {
+    SCOPED_TRACE(words.back());
+    const Outcome outcome = plan(words);
+    EXPECT_EQ(outcome.code, 2) << outcome.out;
+    EXPECT_THAT(outcome.err, HasSubstr("error: "));
+    EXPECT_THAT(outcome.err, HasSubstr(part));
+  }
+}
+
+TEST(Plan, model_that_is_not_there) {
+  const TemporaryDirectory cache;
+  const auto run = [&](const std::string& model) {
+    return run_program({.args = {"plan", model},
+                        .environment = {{"HF_HUB_CACHE", cache.path()}}});
+  };
+  expect_error(run("/no/such/folder"), 2, {"'/no/such/folder'"});
+  expect_error(run("some-org/some-model"), 2,
+               {cache.path().string(), "hf download some-org/some-model"});
+  expect_error(run(""), 2, {"''"});
+  expect_error(run("../escape"), 2, {"'../escape'"});
+  expect_error(run(cache.path()), 3, {cache.path().string()});
+  expect_error(run("/dev/null"), 3, {"/dev/null"});
+}
+
+TEST(Plan, model_of_the_local_cache) {
+  const TemporaryDirectory cache;
+  const fs::path repository = cache.path() / "models--some-org--some-model";
+  cache.write("models--some-org--some-model/refs/main", "abc123");
+  fs::create_directories(repository / "snapshots");
+  fs::create_directory_symlink(tiny_model(),
+                               repository / "snapshots" / "abc123");
+  const Outcome outcome =
+      run_program({.args = {"plan", "some-org/some-model"},
+                   .environment = {{"HF_HUB_CACHE", cache.path()}}});
+  expect_quiet_success(outcome);
+}
+
+TEST(Plan, damaged_checkpoints) {
+  const std::string good = bytes_of(tiny_model() / "model.safetensors");
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"empty", ""},
+      {"half a header", good.substr(0, 100)},
+      {"half the data", good.substr(0, good.size() / 2)},
+      {"trailing byte", good + "x"},
+      {"no safetensors", "hello, world: this is no checkpoint"}};
+  for (const auto& [name, bytes] : rows) {
+    SCOPED_TRACE(name);
+    const TemporaryDirectory model;
+    link_tiny_model(model.path());
+    fs::remove(model.path() / "model.safetensors");
+    model.write("model.safetensors", bytes);
+    expect_error(run_graft({"plan", model.path()}), 3,
+                 {(model.path() / "model.safetensors").string()});
+  }
+}
+
+TEST(Plan, odd_configurations) {
+  const std::vector<std::string> texts = {
+      "", "[]", "{", "null", "{\"model_type\": 5}", std::string(200000, '[')};
+  for (const std::string& text : texts) {
+    SCOPED_TRACE(text.substr(0, 60));
+    const TemporaryDirectory model;
+    link_tiny_model(model.path());
+    fs::remove(model.path() / "config.json");
+    model.write("config.json", text);
+    const Outcome outcome = run_graft({"plan", model.path()});
+    expect_error(outcome, 3, {(model.path() / "config.json").string()});
+    expect_memory_below(outcome, 128);
+  }
+}
+
+// plan works on any checkpoint; what cannot be read as a Llama's falls back to
+// the names in the file and says so.
+TEST(Plan, configurations_that_contradict_the_file) {
+  for (const char* layers : {"-3", "99999999999", "\"four\"", "1e400"}) {
+    SCOPED_TRACE(layers);
+    const TemporaryDirectory model;
+    link_tiny_model(model.path());
+    fs::remove(model.path() / "config.json");
+    model.write("config.json",
+                "{\"model_type\": \"llama\", \"num_hidden_layers\": " +
+                    std::string(layers) + "}");
+    const Outcome outcome = run_graft({"plan", model.path()});
+    expect_memory_below(outcome, 128);
+    if (outcome.code == 0) {
+      EXPECT_THAT(outcome.out, HasSubstr("Only the names in the file"));
+    } else {
+      expect_error(outcome, 3, {(model.path() / "config.json").string()});
+    }
+  }
+}
+
+TEST(Plan, folders_with_odd_names) {
+  for (const char* name : {"a b", "quote'\"", "zwölf 模型", "line\nbreak",
+                           "-dash", "tab\there", "semi;colon|$HOME"}) {
+    SCOPED_TRACE(name);
+    const TemporaryDirectory parent;
+    link_tiny_model(parent.path() / name);
+    expect_quiet_success(run_graft({"plan", (parent.path() / name).string()}));
+    expect_quiet_success(
+        run_graft({"plan", (parent.path() / name).string(), "--json"}));
+  }
+}
+
+TEST(Plan, family_without_a_table_uses_names_of_the_file) {
+  const TemporaryDirectory model;
+  link_tiny_model(model.path());
+  fs::remove(model.path() / "config.json");
+  model.write("config.json", "{\"model_type\": \"no_such_family\"}");
+  const Outcome outcome =
+      run_graft({"plan", model.path(), "--target", "q_proj"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("q_proj"));
+}
+
+TEST(Plan, output_that_cannot_be_written) {
+  const Outcome outcome = run_program(
+      {.args = {"plan", tiny_model().string()}, .output = "/dev/full"});
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.err, HasSubstr("cannot write the output"));
+}
+
+}  // namespace
+}  // namespace graft::test

@@ -1,0 +1,188 @@
+// `graft tokenize`: JSON lines in, JSON lines out, exact on the goldens.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/program.h"
+#include "cli/small_model.h"
+#include "support/shared_data.h"
+
+namespace graft::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+std::string tokenizer() { return tiny_model().string(); }
+
+TEST(Tokenize, there_and_back) {
+  const std::string rows =
+      "{\"text\":\"The Golden Wren left.\"}\n{\"text\":\"\"}\n"
+      "{\"text\":\"caf\\u00e9 \\ud83d\\ude80\\u0000\\n\"}\n";
+  const Outcome ids =
+      run_graft({"tokenize", tokenizer(), "--no-special"}, rows);
+  expect_quiet_success(ids);
+  ASSERT_EQ(lines_of(ids.out).size(), 3u);
+  EXPECT_EQ(json::parse(lines_of(ids.out)[1]).at("ids").size(), 0u);
+  const Outcome text =
+      run_graft({"tokenize", tokenizer(), "--decode"}, ids.out);
+  expect_quiet_success(text);
+  const auto want = lines_of(rows);
+  const auto got = lines_of(text.out);
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    EXPECT_EQ(json::parse(got[i]), json::parse(want[i]));
+  }
+}
+
+TEST(Tokenize, empty_input_and_missing_last_line_break) {
+  EXPECT_EQ(run_graft({"tokenize", tokenizer()}).out, "");
+  const Outcome whole =
+      run_graft({"tokenize", tokenizer()}, "{\"text\":\"a\"}\n");
+  EXPECT_EQ(run_graft({"tokenize", tokenizer()}, "{\"text\":\"a\"}").out,
+            whole.out);
+  EXPECT_EQ(run_graft({"tokenize", tokenizer()}, "{\"text\":\"a\"}\r\n").out,
+            whole.out);
+}
+
+// Rows before the bad one may already be out: this is a stream.
+TEST(Tokenize, bad_lines_are_named_by_number) {
+  const std::vector<std::string> rows = {"",
+                                         "[]",
+                                         "5",
+                                         "{",
+                                         "{\"text\": 5}",
+                                         "{\"txt\": \"a\"}",
+                                         "{\"ids\": [1]}",
+                                         "{\"text\": \"\xff\"}",
+                                         "{\"text\": \"\\ud800\"}",
+                                         "{\"text\": \"a\"} x",
+                                         std::string(100000, '[')};
+  for (const std::string& row : rows) {
+    SCOPED_TRACE(row.substr(0, 40));
+    const Outcome outcome =
+        run_graft({"tokenize", tokenizer()}, "{\"text\":\"a\"}\n" + row + "\n");
+    EXPECT_EQ(outcome.code, 3);
+    EXPECT_THAT(outcome.err, HasSubstr("error: tokenize: line 2: "));
+  }
+}
+
+TEST(Tokenize, bad_ids_are_named_by_line) {
+  for (const char* row :
+       {"{}", "{\"ids\": 5}", "{\"ids\": [-1]}", "{\"ids\": [1.5]}",
+        "{\"ids\": [\"a\"]}", "{\"ids\": [99999999999999999999]}"}) {
+    SCOPED_TRACE(row);
+    const Outcome outcome =
+        run_graft({"tokenize", tokenizer(), "--decode"}, row);
+    expect_error(outcome, 3, {"tokenize: line 1: "});
+  }
+}
+
+TEST(Tokenize, bad_paths_and_options) {
+  const TemporaryDirectory directory;
+  directory.write("broken/tokenizer.json", "{\"model\": ");
+  directory.write("list/tokenizer.json", "[]");
+  directory.write("deep/tokenizer.json", std::string(100000, '['));
+  const fs::path& path = directory.path();
+  expect_error(run_graft({"tokenize", path / "missing"}), 2, {"missing"});
+  expect_error(run_graft({"tokenize", path}), 3, {path / "tokenizer.json"});
+  for (const char* name : {"broken", "list", "deep"}) {
+    expect_error(run_graft({"tokenize", path / name}), 3,
+                 {path / name / "tokenizer.json"});
+  }
+  expect_error(run_graft({"tokenize", tokenizer(), "--skip-special"}), 2,
+               {"--decode"});
+  expect_error(run_graft({"tokenize", tokenizer(), "--decode", "--no-special"}),
+               2, {"--no-special"});
+}
+
+// Until a later version: refused by name, never ignored.
+TEST(Tokenize, messages_and_templates_are_refused) {
+  expect_error(run_graft({"tokenize", tokenizer()}, "{\"messages\":[]}"), 2,
+               {"line 1", "messages", "later version"});
+  expect_error(run_graft({"tokenize", tokenizer(), "--template", "x.jinja"}), 2,
+               {"--template", "later version"});
+}
+
+bool holds_type(const json& part, const std::string& type) {
+  if (part.is_object() && part.value("type", "") == type) return true;
+  if (!part.is_structured()) return false;
+  return std::any_of(part.begin(), part.end(),
+                     [&](const json& item) { return holds_type(item, type); });
+}
+
+// The class that graft claims: BPE over the byte-level alphabet.
+bool is_byte_level_bpe(const json& file) {
+  const json& model = file.at("model");
+  return model.value("type", "BPE") == "BPE" &&
+         !model.value("byte_fallback", false) &&
+         holds_type(file.value("decoder", json()), "ByteLevel");
+}
+
+struct Direction {
+  std::vector<std::string> flags;
+  std::string from, to;       // fields of a golden row
+  std::string input, output;  // fields of the command's lines
+};
+
+void check_direction(const fs::path& folder, const std::vector<json>& rows,
+                     const Direction& direction) {
+  SCOPED_TRACE(folder.string() + " " + direction.to);
+  std::string input;
+  for (const json& row : rows) {
+    input += json{{direction.input, row.at(direction.from)}}.dump() + "\n";
+  }
+  std::vector<std::string> words = {"tokenize", folder.string()};
+  words.insert(words.end(), direction.flags.begin(), direction.flags.end());
+  const Outcome outcome = run_graft(std::move(words), std::move(input));
+  expect_quiet_success(outcome);
+  const std::vector<std::string> lines = lines_of(outcome.out);
+  ASSERT_EQ(lines.size(), rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(json::parse(lines[i]).at(direction.output),
+              rows[i].at(direction.to))
+        << rows[i].at("text");
+  }
+}
+
+void check_style(const fs::path& folder) {
+  std::vector<json> rows;
+  for (const std::string& line : lines_of(read_text(folder / "golden.jsonl"))) {
+    rows.push_back(json::parse(line));
+  }
+  ASSERT_FALSE(rows.empty());
+  const std::vector<Direction> directions = {
+      {{}, "text", "ids_special", "text", "ids"},
+      {{"--no-special"}, "text", "ids", "text", "ids"},
+      {{"--decode"}, "ids_special", "decoded_full", "ids", "text"},
+      {{"--decode"}, "ids", "decoded_plain", "ids", "text"},
+      {{"--decode", "--skip-special"},
+       "ids_special",
+       "decoded_skip",
+       "ids",
+       "text"}};
+  for (const Direction& direction : directions) {
+    check_direction(folder, rows, direction);
+  }
+}
+
+TEST(Tokenize, golden_styles) {
+  const auto goldens = goldens_dir();
+  CaseCounter counter("tokenizers through graft tokenize");
+  if (!goldens) return;
+  for (const fs::path& folder : sub_directories(*goldens / "tokenizers")) {
+    if (!fs::exists(folder / "tokenizer.json")) continue;
+    if (is_byte_level_bpe(read_json(folder / "tokenizer.json"))) {
+      check_style(folder);
+      counter.ran();
+    } else {
+      expect_error(run_graft({"tokenize", folder}, "{\"text\":\"a\"}\n"), 3,
+                   {folder / "tokenizer.json", "not supported"});
+      counter.skipped("not byte-level BPE, refused by name");
+    }
+  }
+  EXPECT_GT(counter.ran_count(), 0u);
+}
+
+}  // namespace
+}  // namespace graft::test

@@ -1,0 +1,148 @@
+// `graft train`: what a finished run leaves, and what it will not overwrite.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "cli/short_run.h"
+#include "cli/small_model.h"
+#include "support/shared_data.h"
+
+namespace graft::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+class Train : public ShortRun {};
+
+TEST_F(Train, leaves_the_documented_run_directory) {
+  const fs::path run = path("run");
+  const Outcome outcome =
+      train(run, {"--save-every", "2", "--keep", "all", "--set",
+                  "data.eval=0.2", "--eval-every", "3"});
+  expect_quiet_success(outcome);
+  EXPECT_EQ(names_in(run),
+            "adapter checkpoints environment.json metrics.jsonl recipe.yaml");
+  EXPECT_EQ(names_in(run / "adapter"),
+            "adapter_config.json adapter_model.safetensors");
+  for (const char* step : {"step-2", "step-4", "step-6"}) {
+    EXPECT_TRUE(fs::is_directory(run / "checkpoints" / step)) << step;
+  }
+  const auto steps = metrics(run, "loss");
+  ASSERT_EQ(steps.size(), 6u);
+  for (const char* key : {"step", "loss", "grad_norm", "lr", "tokens",
+                          "tokens_per_s", "peak_rss_mb"}) {
+    EXPECT_TRUE(steps[0].at(key).is_number()) << key;
+  }
+  EXPECT_EQ(steps.back().at("step"), 6);
+  EXPECT_EQ(metrics(run, "eval_loss").size(), 2u);
+  EXPECT_TRUE(read_json(run / "environment.json").contains("libtorch"));
+  EXPECT_THAT(read_text(run / "recipe.yaml"), HasSubstr("rank: 4"));
+}
+
+TEST_F(Train, result_is_read_by_the_other_commands) {
+  const fs::path run = path("run");
+  const Outcome outcome = train(run, {"--json"});
+  expect_quiet_success(outcome);
+  const json result = json::parse(outcome.out);
+  const std::string adapter = result.at("output");
+  EXPECT_EQ(result.at("steps"), 6);
+  expect_quiet_success(run_graft({"inspect", adapter}));
+  expect_quiet_success(
+      run_graft({"merge", tiny_model(), adapter, "-o", path("merged")}));
+  expect_quiet_success(
+      run_graft({"verify", tiny_model(), adapter, path("merged")}));
+  const Outcome eval =
+      run_graft({"eval", path("merged"), data_, "--json", "--threads", "1"});
+  expect_quiet_success(eval);
+  EXPECT_TRUE(json::parse(eval.out).at("loss").is_number());
+}
+
+TEST_F(Train, same_seed_same_bytes_other_seed_other_bytes) {
+  expect_quiet_success(train(path("a"), {"--dropout", "0.1"}));
+  expect_quiet_success(train(path("b"), {"--dropout", "0.1"}));
+  expect_quiet_success(train(path("c"), {"--dropout", "0.1", "--seed", "7"}));
+  EXPECT_EQ(adapter_bytes(path("a")), adapter_bytes(path("b")));
+  EXPECT_NE(adapter_bytes(path("a")), adapter_bytes(path("c")));
+  EXPECT_EQ(bytes_of(path("a") / "adapter" / "adapter_config.json"),
+            bytes_of(path("b") / "adapter" / "adapter_config.json"));
+}
+
+TEST_F(Train, the_written_recipe_gives_the_same_adapter) {
+  expect_quiet_success(train(path("a")));
+  expect_quiet_success(
+      run_graft({"train", path("a") / "recipe.yaml", "-o", path("b")}));
+  EXPECT_EQ(adapter_bytes(path("a")), adapter_bytes(path("b")));
+}
+
+TEST_F(Train, dry_run_writes_nothing) {
+  const Outcome outcome = train(path("run"), {"--dry-run"});
+  expect_quiet_success(outcome);
+  EXPECT_THAT(outcome.out, HasSubstr("linear_qkv"));
+  EXPECT_THAT(outcome.out, HasSubstr("24 rows"));
+  EXPECT_FALSE(fs::exists(path("run")));
+}
+
+TEST_F(Train, existing_output_is_refused_unless_told) {
+  directory_.write("run/mine.txt", "keep me");
+  expect_error(train(path("run")), 2,
+               {path("run").string(), "--resume", "--overwrite"});
+  expect_error(train(path("run"), {"--overwrite"}), 2, {"holds no run"});
+  expect_error(train(path("run"), {"--resume"}), 2, {"holds no run"});
+  EXPECT_EQ(names_in(path("run")), "mine.txt");
+  expect_error(train(data_), 2, {data_.string()});
+  expect_error(train(path("new"), {"--resume", "--overwrite"}), 2,
+               {"exclude each other"});
+  expect_quiet_success(train(path("new"), {"--steps", "1"}));
+  expect_error(train(path("new")), 2, {"--resume", "--overwrite"});
+  directory_.write("new/mine.txt", "keep me");
+  expect_quiet_success(train(path("new"), {"--steps", "2", "--overwrite"}));
+  EXPECT_EQ(metrics(path("new"), "loss").size(), 2u);
+  EXPECT_EQ(bytes_of(path("new") / "mine.txt"), "keep me");
+}
+
+// A project folder holds a recipe, a model and data, and is no run.
+TEST_F(Train, overwrite_never_removes_a_project) {
+  const fs::path project = path("project");
+  link_tiny_model(project / "model");
+  directory_.write("project/recipe.yaml", "model: model\noutput: .\n");
+  fs::copy_file(data_, project / "train.jsonl");
+  const Outcome outcome =
+      run_program({.args = {"train", "recipe.yaml", "--train", "train.jsonl",
+                            "--steps", "1", "--overwrite"},
+                   .directory = project});
+  expect_error(outcome, 2, {"holds no run"});
+  EXPECT_TRUE(fs::exists(project / "model" / "config.json"));
+  EXPECT_THAT(bytes_of(project / "recipe.yaml"), HasSubstr("output: ."));
+}
+
+TEST_F(Train, full_training_writes_a_model) {
+  expect_quiet_success(
+      train(path("run"), {"--method", "full", "--steps", "2"}));
+  EXPECT_TRUE(fs::exists(path("run") / "model" / "config.json"));
+  const Outcome outcome =
+      run_graft({"generate", path("run") / "model", "--prompt", "The",
+                 "--max-new-tokens", "2"});
+  expect_quiet_success(outcome);
+}
+
+TEST_F(Train, folders_with_odd_names) {
+  for (const char* name : {"a b", "zwölf 模型", "line\nbreak: {x}"}) {
+    SCOPED_TRACE(name);
+    expect_quiet_success(train(path(name) / "run", {"--steps", "1"}));
+    // The recipe must survive its own quoting.
+    expect_quiet_success(run_graft(
+        {"train", path(name) / "run" / "recipe.yaml", "--overwrite"}));
+  }
+}
+
+TEST_F(Train, relative_output_without_parent) {
+  expect_quiet_success(run_program(
+      {.args = words("fresh", {"--steps", "1"}), .directory = path("")}));
+  EXPECT_TRUE(fs::exists(path("fresh") / "adapter"));
+}
+
+}  // namespace
+}  // namespace graft::test
