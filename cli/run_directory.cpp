@@ -1,6 +1,10 @@
 // Keeps a training run on disk. Entry point: RunDirectory.
 #include "run_directory.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -20,21 +24,34 @@ const std::set<std::string> kOwnNames = {"recipe.yaml",   "environment.json",
                                          "metrics.jsonl", "checkpoints",
                                          "adapter",       "model"};
 
-bool is_filled(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error) &&
-         (!fs::is_directory(path, error) || !fs::is_empty(path, error));
-}
-
 [[noreturn]] void refuse(const fs::path& path, const std::string& what,
                          const std::string& hint) {
   throw ConfigError(ErrorText{
       .operation = "train", .what = path.string() + " " + what, .hint = hint});
 }
 
+// A project may hold a recipe.yaml and a model of its own; only a run has all.
+bool is_run(const fs::path& path) {
+  return fs::exists(path / "recipe.yaml") && fs::exists(path / "checkpoints") &&
+         fs::exists(path / "environment.json");
+}
+
+// Held until the object goes or the process ends, however it ends.
+std::shared_ptr<const void> lock_folder(const fs::path& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) refuse(path, "is no folder", "Choose another output");
+  std::shared_ptr<const void> out(nullptr,
+                                  [file](const void*) { ::close(file); });
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    refuse(path, "is in use by another run of graft",
+           "Wait until it has ended, or choose another output");
+  }
+  return out;
+}
+
 // Only what a run wrote is ever removed.
 void clear_run(const fs::path& path) {
-  if (!fs::exists(path / "recipe.yaml")) {
+  if (!is_run(path)) {
     refuse(path, "is not empty and holds no run of graft",
            "Choose another output");
   }
@@ -72,23 +89,25 @@ RunDirectory::RunDirectory(fs::path path, OutputMode mode)
                   .what = "output is missing",
                   .hint = "Give output: in the recipe, or -o FOLDER"});
   }
-  if (is_filled(path_)) {
+  std::error_code error;
+  fs::create_directories(path_, error);
+  if (error && !fs::exists(path_)) {
+    throw SystemError(ErrorText{
+        .operation = "train",
+        .what = "cannot create " + path_.string() + ": " + error.message()});
+  }
+  lock_ = lock_folder(path_);
+  if (!fs::is_empty(path_)) {
     if (mode == OutputMode::kNew) {
       refuse(path_, "is not empty",
              "Choose another output, or give --resume or --overwrite");
     }
     if (mode == OutputMode::kOverwrite) clear_run(path_);
-    if (mode == OutputMode::kResume && !fs::exists(path_ / "recipe.yaml")) {
+    if (mode == OutputMode::kResume && !is_run(path_)) {
       refuse(path_, "holds no run of graft", "There is nothing to resume");
     }
   }
-  std::error_code error;
-  fs::create_directories(path_ / "checkpoints", error);
-  if (error) {
-    throw SystemError(ErrorText{
-        .operation = "train",
-        .what = "cannot create " + path_.string() + ": " + error.message()});
-  }
+  fs::create_directories(path_ / "checkpoints");
 }
 
 std::optional<nn::NamedState> RunDirectory::newest_state(

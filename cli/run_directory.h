@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -21,7 +22,8 @@ using RunIdentity = std::map<std::string, std::string>;
 class RunDirectory {
  public:
   // Throws ConfigError when the folder holds something and `mode` is kNew, or
-  // something that is no run and would be lost.
+  // something that is no run and would be lost, or when another process trains
+  // into it.
   RunDirectory(std::filesystem::path path, OutputMode mode);
 
   const std::filesystem::path& path() const { return path_; }
@@ -42,6 +44,7 @@ class RunDirectory {
 
  private:
   std::filesystem::path path_;
+  std::shared_ptr<const void> lock_;
 };
 
 }  // namespace graft::cli
