@@ -54,6 +54,7 @@ int merge_command(const std::vector<std::string>& args) {
   MergeOptions merge_options;
   merge_options.threads = options.threads;
   merge_options.overwrite = options.overwrite;
+  merge_options.adapter = options.adapter;
   merge_options.progress = [&progress](const MergeProgress& state) {
     progress.update(state.bytes_done, state.bytes_total);
   };

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <system_error>
+#include <utility>
 
 #include "graft/base/error.h"
 #include "graft/io/atomic_output.h"
@@ -18,26 +19,34 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// True when replacing `output` would delete the base.
-bool holds(const fs::path& output, const fs::path& base) {
+// True when replacing `output` would delete `input`.
+bool holds(const fs::path& output, const fs::path& input) {
   const fs::path outer = fs::weakly_canonical(output);
-  fs::path inner = fs::weakly_canonical(base);
+  fs::path inner = fs::weakly_canonical(input);
   while (inner != outer && inner.has_relative_path()) {
     inner = inner.parent_path();
   }
   return inner == outer;
 }
 
-void check_places(const fs::path& base, const fs::path& output) {
+void check_places(const fs::path& base, const fs::path& output,
+                  const fs::path& adapter) {
+  if (output.empty()) {
+    throw ConfigError(ErrorText{.operation = "merge",
+                                .what = "the output has no name",
+                                .hint = "Choose a new directory"});
+  }
   if (!fs::is_directory(base)) {
     throw FileError(ErrorText{.operation = "merge",
                               .what = base.string(),
                               .expected = "a checkpoint directory"});
   }
-  if (holds(output, base)) {
+  for (const auto& [path, word] :
+       {std::pair(base, "base"), std::pair(adapter, "adapter")}) {
+    if (path.empty() || !holds(output, path)) continue;
     throw ConfigError(ErrorText{
         .operation = "merge",
-        .what = "the output " + output.string() + " is, or holds, the base",
+        .what = "the output " + output.string() + " is, or holds, the " + word,
         .hint = "Choose a new directory"});
   }
 }
@@ -84,7 +93,7 @@ MergeReport merge_checkpoint(const fs::path& base, const AdapterFile& adapter,
                              const fs::path& output,
                              const MergeOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  check_places(base, output);
+  check_places(base, output, options.adapter);
   const ShardedSafetensors weights = ShardedSafetensors::open(base);
   const MergePlan plan = plan_merge(weights, adapter, find_tied_head(base));
   AtomicDirectory directory(output, options.overwrite

@@ -27,6 +27,7 @@ struct MergeOptions {
   CancellationToken cancellation;  // stops with graft::Error
   int threads = 0;                 // 0: one a processor
   bool overwrite = false;          // replace an existing output directory
+  std::filesystem::path adapter;   // its directory, never to be replaced
 };
 
 // What the merge did to one tensor.
