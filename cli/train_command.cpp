@@ -77,7 +77,8 @@ TrainArguments parse(const std::vector<std::string>& args) {
   out.recipe = read_recipe(words, recipe.settings());
   out.again = "graft train";
   for (const std::string& word : args) {
-    if (word != "--resume" && word != "--overwrite") out.again += " " + word;
+    if (word == "--resume" || word == "--overwrite") continue;
+    out.again += " " + shell_word(word);
   }
   out.again += " --resume";
   return out;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "arguments.h"
 #include "graft/checkpoint/environment.h"
 
 namespace graft::cli {
@@ -129,17 +130,17 @@ std::string finished_text(const TrainSetup& setup, const FinishedRun& run) {
            " at step " + std::to_string(result.best_step);
   }
   const std::string path = run.output.string();
+  const std::string word = shell_word(path);
+  const std::string model = shell_word(setup.recipe.model);
   out += "\n";
   if (setup.recipe.method == "full") {
-    return out + "model    " + path + "\nnext     graft generate " + path +
+    return out + "model    " + path + "\nnext     graft generate " + word +
            " --prompt TEXT\n";
   }
-  const std::string both = setup.recipe.model + " --adapter " + path;
-  return out + "adapter  " + path + "\nnext     graft eval " +
-         setup.recipe.model + " DATA --adapter " + path +
-         "\n         graft generate " + both +
-         " --prompt TEXT\n         graft merge " + setup.recipe.model + " " +
-         path + " -o MERGED\n";
+  return out + "adapter  " + path + "\nnext     graft eval " + model +
+         " DATA --adapter " + word + "\n         graft generate " + model +
+         " --adapter " + word + " --prompt TEXT\n         graft merge " +
+         model + " " + word + " -o MERGED\n";
 }
 
 std::string finished_json(const FinishedRun& run) {
