@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "graft/base/error.h"
@@ -37,8 +38,9 @@ void check_options(const GenerateOptions& options, std::int64_t longest,
   if (options.max_new_tokens < 1) {
     refuse("max_new_tokens", std::to_string(options.max_new_tokens), ">= 1");
   }
-  if (!(sampling.temperature >= 0.0)) {
-    refuse("temperature", std::to_string(sampling.temperature), ">= 0");
+  if (!(sampling.temperature >= 0.0) || std::isinf(sampling.temperature)) {
+    refuse("temperature", std::to_string(sampling.temperature),
+           ">= 0 and finite");
   }
   if (!(sampling.top_p > 0.0 && sampling.top_p <= 1.0)) {
     refuse("top_p", std::to_string(sampling.top_p), "> 0 and <= 1");
