@@ -35,7 +35,10 @@ int run_guarded(const Command& command, const std::vector<std::string>& rest) {
   try {
     const int code = command.run(rest);
     std::cout.flush();
-    if (!std::cout) return report(kSystem, prefix + "cannot write the output");
+    const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+    if (!std::cout || !written) {
+      return report(kSystem, prefix + "cannot write the output");
+    }
     return code;
   } catch (const CLI::Success&) {
     return 0;  // --help was printed by the command

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs a finished build into a temporary prefix, then configures, builds
 # and runs tests/consumer against it as a stranger's project would.
-# Usage: run_consumer.sh BUILD_DIRECTORY [extra CMAKE_PREFIX_PATH]
+# Usage: run_consumer.sh BUILD_DIRECTORY WITH_TORCH [extra CMAKE_PREFIX_PATH]
+# WITH_TORCH (ON or OFF) says whether the program on LibTorch must be there.
 set -euo pipefail
 
 source_directory="$(cd "$(dirname "$0")" && pwd)"
 build_directory="$(cd "$1" && pwd)"
-extra_prefix="${2:-}"
+with_torch="$2"
+extra_prefix="${3:-}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
@@ -17,6 +19,6 @@ cmake -S "$source_directory" -B "$work/build" \
 cmake --build "$work/build" --parallel 2
 
 "$work/build/match_names"
-if [[ -x "$work/build/adapt_own_module" ]]; then
+if [[ "$with_torch" == ON ]]; then
   "$work/build/adapt_own_module"
 fi

@@ -26,7 +26,7 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     pattern = config.getoption("--match")
-    slow = config.getoption("--slow") or pattern is not None
+    slow = config.getoption("--slow")
     kept, dropped = [], []
     for item in items:
         wanted = pattern is None or re.search(pattern, item.nodeid)
