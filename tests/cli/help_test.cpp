@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <sstream>
+#include <utility>
+
 #include "cli/program.h"
 
 namespace graft::test {
@@ -125,65 +129,34 @@ const std::vector<std::string>& torch_names() {
   return names;
 }
 
+// Options of `graft train`, separated by spaces.
+constexpr char kTrainWords[] =
+    "RECIPE.yaml --resume --overwrite --dry-run --json -o,--output --model "
+    "--method --kind --targets --exclude --syntax --allow-unmatched --rank "
+    "--alpha --rslora --dropout --init --train --eval --max-length --packing "
+    "--shuffle --loss-on --epochs --steps --batch-size --micro-batch-size "
+    "--learning-rate --lora-plus-ratio --schedule --warmup --weight-decay "
+    "--betas --eps --max-grad-norm --loss-normalisation --eval-every "
+    "--save-every --keep --early-stopping --device --dtype "
+    "--checkpoint-activations --weight-layout --threads --seed --set";
+
+std::vector<std::string> split_words(const std::string& text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
 TEST(Help, torch_commands_name_their_options) {
-  const std::vector<CommandHelp> commands = {
-      {"train",
-       {"RECIPE.yaml",
-        "--resume",
-        "--overwrite",
-        "--dry-run",
-        "--json",
-        "-o,--output",
-        "--model",
-        "--method",
-        "--kind",
-        "--targets",
-        "--exclude",
-        "--syntax",
-        "--allow-unmatched",
-        "--rank",
-        "--alpha",
-        "--rslora",
-        "--dropout",
-        "--init",
-        "--train",
-        "--eval",
-        "--max-length",
-        "--packing",
-        "--shuffle",
-        "--loss-on",
-        "--epochs",
-        "--steps",
-        "--batch-size",
-        "--micro-batch-size",
-        "--learning-rate",
-        "--lora-plus-ratio",
-        "--schedule",
-        "--warmup",
-        "--weight-decay",
-        "--betas",
-        "--eps",
-        "--max-grad-norm",
-        "--loss-normalisation",
-        "--eval-every",
-        "--save-every",
-        "--keep",
-        "--early-stopping",
-        "--device",
-        "--dtype",
-        "--checkpoint-activations",
-        "--weight-layout",
-        "--threads",
-        "--seed",
-        "--set"}},
-      {"eval",
-       {"model", "data", "--adapter", "--json", "--max-length", "--set"}},
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"train", kTrainWords},
+      {"eval", "model data --adapter --json --max-length --set"},
       {"generate",
-       {"model", "--prompt", "--adapter", "--max-new-tokens", "--temperature",
-        "--top-p", "--top-k", "--seed", "--set"}},
-      {"logits", {"model", "--adapter", "--input", "--output", "--set"}},
-      {"env", {"--json"}}};
-  for (const CommandHelp& command : commands) check_help(command);
+       "model --prompt --adapter --max-new-tokens --temperature --top-p "
+       "--top-k --seed --set"},
+      {"logits", "model --adapter --input --output --set"},
+      {"env", "--json"}};
+  for (const auto& [name, words] : rows) {
+    check_help({name, split_words(words)});
+  }
 }
 
 TEST(Help, torch_commands_refuse_bad_usage) {

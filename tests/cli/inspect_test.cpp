@@ -58,7 +58,8 @@ TEST(Inspect, what_is_no_checkpoint) {
 TEST(Inspect, control_characters_of_a_file_are_not_printed) {
   const TemporaryDirectory directory;
   const std::string header =
-      R"({"a\u001b[2J\nforged":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";
+      R"({"a\u001b[2J\nforged":{"dtype":"U8","shape":[1],)"
+      R"("data_offsets":[0,1]}})";
   std::string bytes(8, '\0');
   bytes[0] = static_cast<char>(header.size());
   directory.write("x.safetensors", bytes + header + "z");
