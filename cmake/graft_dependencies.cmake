@@ -15,6 +15,9 @@ endif()
 
 if(GRAFT_WITH_TORCH)
   find_package(Torch REQUIRED)
+  # Without it at::parallel_for in graft's own files runs on one thread, in
+  # silence.
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
 endif()
 
 # ccache is used when it is there; precompiled headers need the sloppiness.

@@ -17,7 +17,8 @@ endif()
 set_property(GLOBAL PROPERTY GRAFT_LAYERS "")
 
 function(graft_use_torch target)
-  target_link_libraries(${target} PUBLIC ${TORCH_LIBRARIES})
+  target_link_libraries(${target} PUBLIC ${TORCH_LIBRARIES}
+                        PRIVATE OpenMP::OpenMP_CXX)
   target_include_directories(${target} SYSTEM PUBLIC
     "$<BUILD_INTERFACE:${TORCH_INCLUDE_DIRS}>")
   target_compile_options(${target} PRIVATE -fpch-preprocess)

@@ -11,6 +11,10 @@
 
 #include "nn/row_kernels_internal.h"
 
+#if AT_PARALLEL_OPENMP && !defined(_OPENMP)
+#error "compile with OpenMP: at::parallel_for would run on one thread"
+#endif
+
 namespace graft::nn {
 
 // True when the kernels serve x: fp32 or bf16 on the CPU. Everything else runs
