@@ -5,11 +5,9 @@
 
 #include <cstdint>
 
-namespace graft::nn {
+#include "nn/row_math_internal.h"
 
-struct Bf16 {
-  std::uint16_t bits;
-};
+namespace graft::nn {
 
 template <typename T>
 struct NormRows {
