@@ -1,6 +1,7 @@
 // Times LoRA training steps of graft: forward, backward, clipping, AdamW; batch
 // 1, rank 16 on all linear layers but the head, one adapter for each of q, k,
 // v, gate and up as PEFT has them. Entry point: main. Prints one JSON line.
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <chrono>
@@ -119,4 +120,9 @@ int run(const Arguments& arguments) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(parse(argc, argv)); }
+int main(int argc, char** argv) {
+  // As the command does.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  return run(parse(argc, argv));
+}

@@ -3,7 +3,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <limits>
+#include <optional>
+#include <utility>
 
 namespace graft {
 namespace {
@@ -17,6 +20,30 @@ bool is_right_padded(const at::Tensor& real) {
   return !rises.any().item<bool>();
 }
 
+// One segment a row that has real tokens; nullopt when other tokens stand
+// between those of a row.
+std::optional<std::vector<nn::AttentionSegment>> make_segments(
+    const at::Tensor& real, const AttentionSpan& span) {
+  std::vector<nn::AttentionSegment> out;
+  const at::Tensor rows =
+      real.defined() ? real.to(at::kCPU).contiguous() : at::Tensor();
+  for (std::int64_t row = 0; row < span.batch; ++row) {
+    std::int64_t begin = 0;
+    std::int64_t end = span.queries;
+    if (rows.defined()) {
+      const bool* first = rows.const_data_ptr<bool>() + row * span.queries;
+      const bool* last = first + span.queries;
+      const bool* real_begin = std::find(first, last, true);
+      const bool* real_end = std::find(real_begin, last, false);
+      if (std::find(real_end, last, true) != last) return std::nullopt;
+      begin = real_begin - first;
+      end = real_end - first;
+    }
+    if (begin < end) out.push_back({row, begin, end});
+  }
+  return out;
+}
+
 }  // namespace
 
 AttentionPattern make_attention_pattern(const at::Tensor& mask,
@@ -24,6 +51,10 @@ AttentionPattern make_attention_pattern(const at::Tensor& mask,
                                         const at::TensorOptions& options) {
   const at::NoGradGuard no_grad;
   const at::Tensor real = mask.defined() ? mask.ne(0) : at::Tensor();
+  if (!span.cached && nn::has_causal_attention(options)) {
+    auto segments = make_segments(real, span);
+    if (segments) return {false, {}, *std::move(segments)};
+  }
   const bool all_real = !real.defined() || real.all().item<bool>();
   if (span.past == 0 && (all_real || is_right_padded(real))) {
     return {span.queries > 1, {}};

@@ -5,24 +5,33 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
+
+#include "graft/nn/causal_attention.h"
 
 namespace graft {
 
-// At most one of the two: `causal` is the fast path, `bias` (B or 1, 1, T, S)
-// is added to the scores; neither: every key is seen.
+// At most one of the three. `segments`: what nn::causal_attention takes;
+// `causal`: LibTorch's causal kernel; `bias` (B or 1, 1, T, S) is added to the
+// scores. None: every key is seen.
 struct AttentionPattern {
   bool causal = false;
   at::Tensor bias;
+  std::vector<nn::AttentionSegment> segments;
 };
 
 struct AttentionSpan {
+  std::int64_t batch = 0;    // B
   std::int64_t queries = 0;  // T
   std::int64_t past = 0;     // tokens in the cache; S = past + T
+  bool cached = false;       // keys and values come from a cache
 };
 
-// mask: (B, S), non-zero = real token, or undefined. Padding on the right is
-// invisible to real tokens under causality, so it needs no bias. A query of a
-// padding token always sees itself: its row stays finite and means nothing.
+// mask: (B, S), non-zero = real token, or undefined. Without a cache, rows
+// whose real tokens stand together become segments where causal_attention
+// serves `options`. Elsewhere padding on the right needs no bias, since real
+// tokens do not see it under causality. What padding tokens get is finite and
+// means nothing.
 AttentionPattern make_attention_pattern(const at::Tensor& mask,
                                         AttentionSpan span,
                                         const at::TensorOptions& options);

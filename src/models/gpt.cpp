@@ -171,7 +171,10 @@ LayerContext Gpt::make_context(const nn::LmInput& input,
       embedding_->words->frozen() ? embedding_->words->frozen()->compute_type()
                                   : at::kFloat);
   return {rotary_of(input, past),
-          make_attention_pattern(mask, {tokens, past}, options), cache};
+          make_attention_pattern(
+              mask, {input.input_ids.size(0), tokens, past, cache != nullptr},
+              options),
+          cache};
 }
 
 template <typename Visit>

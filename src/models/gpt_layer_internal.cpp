@@ -85,6 +85,12 @@ at::Tensor CoreAttention::forward(const nn::SplitHeads& in,
   return out.transpose(1, 2).flatten(2);
 }
 
+at::Tensor CoreAttention::forward(
+    const at::Tensor& qkv, const nn::HeadShape& shape,
+    const std::vector<nn::AttentionSegment>& segments) const {
+  return nn::causal_attention(qkv, shape, segments);
+}
+
 SelfAttention::SelfAttention(const GptConfig& config,
                              const WeightReader& reader,
                              const std::string& path, std::int64_t layer)
@@ -113,8 +119,14 @@ SelfAttention::SelfAttention(const GptConfig& config,
 
 at::Tensor SelfAttention::forward(const at::Tensor& x,
                                   const LayerContext& context) {
+  at::Tensor qkv = linear_qkv_->forward(x);
+  if (!context.pattern.segments.empty()) {
+    return linear_proj_->forward(core_attention_->forward(
+        nn::rotated(std::move(qkv), context.rotary, shape_), shape_,
+        context.pattern.segments));
+  }
   nn::SplitHeads heads =
-      nn::split_rotated(linear_qkv_->forward(x), context.rotary, shape_);
+      nn::split_rotated(std::move(qkv), context.rotary, shape_);
   if (context.cache != nullptr) {
     const auto all = context.cache->extend(layer_, {heads.k, heads.v});
     heads.k = all.key;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "graft/models/gpt.h"
 #include "graft/nn/linear_slot.h"
@@ -50,6 +51,9 @@ class CoreAttention : public torch::nn::Module {
   // q (B, heads, T, d), k and v (B, kv_heads, S, d) -> (B, T, heads * d).
   at::Tensor forward(const nn::SplitHeads& in,
                      const AttentionPattern& pattern) const;
+  // The same from the rotated product of pattern.segments.
+  at::Tensor forward(const at::Tensor& qkv, const nn::HeadShape& shape,
+                     const std::vector<nn::AttentionSegment>& segments) const;
 };
 
 class SelfAttention : public torch::nn::Module {

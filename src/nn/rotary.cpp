@@ -1,6 +1,6 @@
-// One autograd function that turns q and k in place and hands out strided
-// views; backward collects the three gradients into one buffer and turns them
-// back. ATen operations elsewhere than on the CPU.
+// Autograd functions that turn q and k in place and hand out the whole product,
+// or strided views of its parts; backward turns the gradients back. ATen
+// operations elsewhere than on the CPU.
 #include "graft/nn/rotary.h"
 
 #include <ATen/ATen.h>
@@ -47,6 +47,17 @@ SplitHeads views_of(const at::Tensor& qkv, HeadShape shape) {
   return {view(0, q), view(q, kv), view(q + kv, kv)};
 }
 
+void save_shape(AutogradContext* ctx, const HeadShape& shape) {
+  ctx->saved_data["heads"] = shape.heads;
+  ctx->saved_data["kv_heads"] = shape.kv_heads;
+  ctx->saved_data["head_dim"] = shape.head_dim;
+}
+
+HeadShape saved_shape(AutogradContext* ctx) {
+  return {ctx->saved_data["heads"].toInt(), ctx->saved_data["kv_heads"].toInt(),
+          ctx->saved_data["head_dim"].toInt()};
+}
+
 struct RotatedSplit : torch::autograd::Function<RotatedSplit> {
   static variable_list forward(AutogradContext* ctx, const at::Tensor& qkv,
                                const at::Tensor& cos, const at::Tensor& sin,
@@ -55,9 +66,7 @@ struct RotatedSplit : torch::autograd::Function<RotatedSplit> {
     // nothing else reads qkv again.
     const at::AutoDispatchBelowADInplaceOrView below;
     ctx->save_for_backward({cos, sin});
-    ctx->saved_data["heads"] = shape.heads;
-    ctx->saved_data["kv_heads"] = shape.kv_heads;
-    ctx->saved_data["head_dim"] = shape.head_dim;
+    save_shape(ctx, shape);
     ctx->saved_data["sizes"] = qkv.sizes().vec();
     rotate_in_place(qkv, {cos, sin}, shape);
     SplitHeads out = views_of(qkv, shape);
@@ -72,9 +81,7 @@ struct RotatedSplit : torch::autograd::Function<RotatedSplit> {
     }
     if (any == nullptr) return out;
     const variable_list saved = ctx->get_saved_variables();
-    const HeadShape shape{ctx->saved_data["heads"].toInt(),
-                          ctx->saved_data["kv_heads"].toInt(),
-                          ctx->saved_data["head_dim"].toInt()};
+    const HeadShape shape = saved_shape(ctx);
     out[0] = at::empty(ctx->saved_data["sizes"].toIntVector(), any->options());
     const SplitHeads parts = views_of(out[0], shape);
     const at::Tensor* targets[] = {&parts.q, &parts.k, &parts.v};
@@ -86,6 +93,27 @@ struct RotatedSplit : torch::autograd::Function<RotatedSplit> {
       }
     }
     rotate_in_place(out[0], {saved[0], -saved[1]}, shape);
+    return out;
+  }
+};
+
+struct Rotated : torch::autograd::Function<Rotated> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& qkv,
+                            const at::Tensor& cos, const at::Tensor& sin,
+                            HeadShape shape) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    ctx->save_for_backward({cos, sin});
+    save_shape(ctx, shape);
+    rotate_in_place(qkv, {cos, sin}, shape);
+    return qkv.view(qkv.sizes());
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    variable_list out(4);
+    if (!grads[0].defined()) return out;
+    const variable_list saved = ctx->get_saved_variables();
+    out[0] = grads[0].clone(at::MemoryFormat::Contiguous);
+    rotate_in_place(out[0], {saved[0], -saved[1]}, saved_shape(ctx));
     return out;
   }
 };
@@ -136,6 +164,23 @@ SplitHeads split_rotated(at::Tensor qkv, const RotaryTable& table,
   const at::NoGradGuard no_grad;
   rotate_in_place(qkv, table, shape);
   return views_of(qkv, shape);
+}
+
+at::Tensor rotated(at::Tensor qkv, const RotaryTable& table, HeadShape shape) {
+  if (!has_row_kernels(qkv)) {
+    const SplitHeads parts = split_rotated(qkv, table, shape);
+    const auto joined = [](const at::Tensor& heads) {
+      return heads.transpose(1, 2).flatten(2);
+    };
+    return at::cat({joined(parts.q), joined(parts.k), joined(parts.v)}, 2);
+  }
+  qkv = qkv.contiguous();
+  if (at::GradMode::is_enabled() && qkv.requires_grad()) {
+    return Rotated::apply(qkv, table.cos, table.sin, shape);
+  }
+  const at::NoGradGuard no_grad;
+  rotate_in_place(qkv, table, shape);
+  return qkv;
 }
 
 }  // namespace graft::nn

@@ -1,5 +1,5 @@
 // Rotary position embedding on a fused query-key-value product. Entry points:
-// rotary_table, split_rotated.
+// rotary_table, split_rotated, rotated.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -38,5 +38,9 @@ struct SplitHeads {
 // on the CPU the results share its storage and its contents change.
 SplitHeads split_rotated(at::Tensor qkv, const RotaryTable& table,
                          HeadShape shape);
+
+// The same turning with q, k and v left in one product (B, T, width), for
+// causal_attention. Consumes `qkv` likewise.
+at::Tensor rotated(at::Tensor qkv, const RotaryTable& table, HeadShape shape);
 
 }  // namespace graft::nn
