@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "cli/program.h"
 #include "cli/small_model.h"
+#include "graft/io/sharded_safetensors.h"
 #include "support/shared_data.h"
 
 namespace graft::test {
@@ -54,6 +58,31 @@ TEST_F(Merge, json_reports_are_json) {
       run_graft({"verify", base_, adapter_, output, "--json"});
   expect_quiet_success(outcome);
   EXPECT_TRUE(json::parse(outcome.out).is_object());
+}
+
+// config.json ties the head, the file holds another one: what is stored wins,
+// with a warning, and is written back as it was.
+TEST_F(Merge, keeps_a_head_of_its_own) {
+  base_ = directory_.path() / "base";
+  const auto config = read_json(tiny_model() / "config.json");
+  const std::int64_t rows = config.at("vocab_size");
+  const std::int64_t width = config.at("hidden_size");
+  const std::vector<float> values(static_cast<std::size_t>(rows * width), 0.5F);
+  write_tiny_model_with(base_, "lm_head.weight",
+                        HostTensor::from_floats({rows, width}, values));
+  const fs::path output = directory_.path() / "merged";
+  for (const Outcome& outcome :
+       {merge(output), verify(output), run_graft({"plan", base_})}) {
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    ASSERT_EQ(warnings_of(outcome).size(), 1u) << outcome.err;
+    EXPECT_THAT(warnings_of(outcome).front(),
+                HasSubstr("lm_head.weight is stored and differs"));
+  }
+  const auto before = ShardedSafetensors::open(base_);
+  const auto after = ShardedSafetensors::open(output);
+  EXPECT_TRUE(std::ranges::equal(before.tensor("lm_head.weight").bytes,
+                                 after.tensor("lm_head.weight").bytes));
+  EXPECT_EQ(bytes_of(base_ / "config.json"), bytes_of(output / "config.json"));
 }
 
 TEST_F(Merge, threads_do_not_change_bytes) {

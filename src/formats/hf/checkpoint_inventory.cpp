@@ -102,6 +102,7 @@ void fill_tied_dtype(Inventory& inventory) {
 // The tensors of head and embedding by the family's table.
 HeadNames head_names(ModelConfig config) {
   config.tied_embeddings = false;
+  config.layers = 1;  // the names are the same, the table is short
   HeadNames out;
   for (const WeightRow& row : make_weight_table(config)) {
     if (row.runtime_name == "output_layer.weight") out.head = row.hf_name;
