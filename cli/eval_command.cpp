@@ -114,12 +114,12 @@ EvalResult evaluate_data(const EvalArguments& arguments, BaseModel& base) {
   const TokenizedData data = load_rows(base, text, raw, options);
   out.counts = data.counts;
   if (data.rows.empty()) {
-    throw ConfigError(ErrorText{
-        .operation = "eval",
-        .what = arguments.data + " holds no row to evaluate on",
-        .got = std::to_string(data.counts.rows) + " rows, all without a token "
-                                                  "to predict",
-        .hint = "Raise --max-length, or check the data"});
+    throw ConfigError(
+        ErrorText{.operation = "eval",
+                  .what = arguments.data + " holds no row to evaluate on",
+                  .got = std::to_string(data.counts.dropped) +
+                         " rows without a token to predict",
+                  .hint = "Raise --max-length, or check the data"});
   }
   const RowBatches batches(data.rows, {.shuffle = false});
   out.loss = evaluate(*base.model, batches);

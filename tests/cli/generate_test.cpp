@@ -196,10 +196,13 @@ TEST_F(Eval, keys_that_mean_nothing_are_named) {
 }
 
 TEST_F(Eval, rows_without_a_token_to_predict) {
-  directory_.write("data.jsonl", "{\"prompt\":\"The\",\"completion\":\"\"}\n");
+  directory_.write("data.jsonl",
+                   "{\"prompt\":\"The Golden Wren\",\"completion\":\"\"}\n");
   const Outcome outcome = eval({"--max-length", "2"});
-  if (outcome.code == 0) GTEST_SKIP() << "an end token is learnt";
-  expect_error(outcome, 2, {"eval: " + data_.string(), "no row"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("error: eval: " + data_.string() +
+                                     " holds no row to evaluate on: got 1 "));
+  EXPECT_THAT(outcome.err, testing::Not(HasSubstr("train")));
 }
 
 TEST_F(Eval, bad_data) {
