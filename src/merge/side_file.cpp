@@ -81,16 +81,23 @@ void copy_one(const fs::path& from, const fs::path& to) {
 std::optional<std::string> foreign_entry(const ShardedSafetensors& base,
                                          const fs::path& output) {
   const fs::path own = base.shards().front().path().parent_path();
+  std::set<std::string> shards;
+  for (const SafetensorsFile& shard : base.shards()) {
+    shards.insert(shard.path().filename().string());
+  }
   std::set<std::string> foreign;
   std::set<std::string> all;
   bool has_weights = false;
   for (const auto& entry : fs::directory_iterator(output)) {
     const std::string name = entry.path().filename().string();
-    const bool shared = fs::is_regular_file(own / name);
+    // What the merge of this base would write.
+    const bool shared = shards.contains(name) ||
+                        base.index_path() == own / name ||
+                        (!is_weight_file(name) && !name.starts_with('.') &&
+                         fs::is_regular_file(own / name));
     const bool file = entry.is_regular_file();
     all.insert(name);
-    has_weights |= file && (is_model_weight(name) ||
-                            (shared && name.ends_with(kWeightEnding)));
+    has_weights |= file && (is_model_weight(name) || shards.contains(name));
     if (!file || !(shared || is_model_weight(name) || is_model_file(name))) {
       foreign.insert(name);
     }
