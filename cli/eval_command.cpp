@@ -49,16 +49,12 @@ EvalArguments parse(const std::vector<std::string>& args) {
   app.add_option("data", out.data, "Rows: JSONL")->required();
   app.add_option("--adapter", out.adapter, "An adapter directory");
   app.add_flag("--json", out.json, "Print one JSON object");
-  std::string max_length;
-  const CLI::Option* length =
-      app.add_option("--max-length", max_length, "Longest row in tokens");
-  const RecipeArguments recipe(app, {"compute"});
+  const ScopedRecipeArguments recipe(
+      app, {"eval",
+            {"data.max_length", "compute.device", "compute.dtype",
+             "compute.weight_layout", "compute.threads"}});
   parse_arguments(app, args);
-  std::vector<Setting> settings = recipe.settings();
-  if (length->count() > 0) {
-    settings.push_back({"data.max_length", max_length, "--max-length"});
-  }
-  out.recipe = make_recipe(settings);
+  out.recipe = recipe.recipe();
   return out;
 }
 
@@ -117,8 +113,23 @@ EvalResult evaluate_data(const EvalArguments& arguments, BaseModel& base) {
       std::min(arguments.recipe.data.max_length, base.model->max_positions()));
   const TokenizedData data = load_rows(base, text, raw, options);
   out.counts = data.counts;
+  if (data.rows.empty()) {
+    throw ConfigError(
+        ErrorText{.operation = "eval",
+                  .what = arguments.data + " holds no row to evaluate on",
+                  .got = std::to_string(data.counts.dropped) +
+                         " rows without a token to predict",
+                  .hint = "Raise --max-length, or check the data"});
+  }
   const RowBatches batches(data.rows, {.shuffle = false});
   out.loss = evaluate(*base.model, batches);
+  if (!std::isfinite(out.loss.loss)) {
+    throw Error(ErrorText{
+        .operation = "eval",
+        .what = "the loss is not finite (" + arguments.data + ")",
+        .hint = "The weights of the model or the adapter are damaged, or its "
+                "training diverged"});
+  }
   const std::vector<Question> questions = make_questions(raw, data);
   out.answers = static_cast<std::size_t>(
       std::ranges::count_if(raw, [](const RawRow& row) {

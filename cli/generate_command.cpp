@@ -4,11 +4,13 @@
 
 #include <iostream>
 #include <iterator>
+#include <utility>
 
 #include "arguments.h"
 #include "graft/checkpoint/live_adapter.h"
 #include "graft/formats/hf/model_location.h"
 #include "graft/generate/generate.h"
+#include "graft/generate/text_stream.h"
 #include "interrupt.h"
 #include "recipe_arguments.h"
 #include "token_data.h"
@@ -21,6 +23,7 @@ struct GenerateArguments {
   std::string model;
   std::string prompt;
   std::string adapter;
+  std::vector<std::string> stops;
   GenerateOptions options;
   Recipe recipe;
 };
@@ -42,9 +45,17 @@ GenerateArguments parse(const std::vector<std::string>& args) {
                  "Sample from the likeliest tokens of this probability");
   app.add_option("--top-k", sampling.top_k,
                  "Sample from so many tokens; 0: all");
-  const RecipeArguments recipe(app, {"compute"});
+  app.add_option("--stop", out.stops,
+                 "Ends before this text; may be given again")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  const ScopedRecipeArguments recipe(
+      app, {"generate",
+            {"compute.device", "compute.dtype", "compute.weight_layout",
+             "compute.threads", "compute.seed"}});
   parse_arguments(app, args);
-  out.recipe = make_recipe(recipe.settings());
+  out.recipe = recipe.recipe();
   sampling.seed = out.recipe.compute.seed;
   if (out.prompt == "-") {
     out.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
@@ -52,32 +63,25 @@ GenerateArguments parse(const std::vector<std::string>& args) {
   return out;
 }
 
-// Prints text as tokens come; holds back a character that is not complete.
-class TextStream {
+// Prints text as tokens come.
+class TextPrinter {
  public:
-  explicit TextStream(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  TextPrinter(const Tokenizer& tokenizer, std::vector<std::string> stops)
+      : tokenizer_(tokenizer), stream_(std::move(stops)) {}
 
-  void add(std::int64_t token) {
+  // True when a stop text has come.
+  bool add(std::int64_t token) {
     tokens_.push_back(token);
-    const std::string text = tokenizer_.decode(tokens_, true);
-    if (text.ends_with("\xef\xbf\xbd")) return;  // U+FFFD
-    print(text);
+    std::cout << stream_.advance(tokenizer_.decode(tokens_, true))
+              << std::flush;
+    return stream_.stopped();
   }
-  void finish() {
-    print(tokenizer_.decode(tokens_, true));
-    std::cout << '\n';
-  }
+  void finish() { std::cout << stream_.finish() << '\n'; }
 
  private:
-  void print(const std::string& text) {
-    if (text.size() <= printed_) return;
-    std::cout << text.substr(printed_) << std::flush;
-    printed_ = text.size();
-  }
-
   const Tokenizer& tokenizer_;
   std::vector<std::int64_t> tokens_;
-  std::size_t printed_ = 0;
+  TextStream stream_;
 };
 
 }  // namespace
@@ -93,16 +97,16 @@ int generate_command(const std::vector<std::string>& args) {
   std::vector<std::int64_t> prompt = text.tokenizer.special_prefix();
   const auto ids = text.tokenizer.encode(arguments.prompt, false);
   prompt.insert(prompt.end(), ids.begin(), ids.end());
-  TextStream stream(text.tokenizer);
+  TextPrinter printer(text.tokenizer, arguments.stops);
   const ScopedInterrupt interrupt;
   GenerateOptions& options = arguments.options;
   options.stop_tokens = text.stop_tokens;
   options.cancellation = interrupt.token();
-  options.on_token = [&](std::size_t, std::int64_t token) {
-    stream.add(token);
+  options.stop_after = [&](std::size_t, std::int64_t token) {
+    return printer.add(token);
   };
   graft::generate(*base.model, {prompt}, options);
-  stream.finish();
+  printer.finish();
   return 0;
 }
 

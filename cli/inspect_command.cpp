@@ -7,6 +7,7 @@
 #include "arguments.h"
 #include "graft/formats/hf/model_location.h"
 #include "graft/merge/inspect.h"
+#include "recipe_arguments.h"
 
 namespace graft::cli {
 namespace {
@@ -26,7 +27,10 @@ Options parse_options(const std::vector<std::string>& args) {
   app.add_option("PATH", out.path, "file, directory or hub id")->required();
   app.add_flag("--all", out.all, "every tensor, not one row for all layers");
   app.add_flag("--json", out.json, "print as JSON");
+  // A file is no recipe: no key means anything, and each is named.
+  const ScopedRecipeArguments recipe(app, {"inspect", {}});
   parse_arguments(app, args);
+  recipe.recipe();
   return out;
 }
 

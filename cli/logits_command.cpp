@@ -46,9 +46,12 @@ LogitsArguments parse(const std::vector<std::string>& args) {
   app.add_option("--output", out.output,
                  "Written: logits [B,T,vocabulary], and loss [1] with labels")
       ->required();
-  const RecipeArguments recipe(app, {"compute"});
+  const ScopedRecipeArguments recipe(
+      app, {"logits",
+            {"compute.device", "compute.dtype", "compute.weight_layout",
+             "compute.threads"}});
   parse_arguments(app, args);
-  out.compute = make_recipe(recipe.settings()).compute;
+  out.compute = recipe.recipe().compute;
   return out;
 }
 
@@ -120,8 +123,8 @@ int logits_command(const std::vector<std::string>& args) {
       .info("compute: " + base.compute.device.str() + ", " +
             base.compute.reason);
   if (!arguments.adapter.empty()) load_hf_adapter(base, arguments.adapter);
-  const TokenTensors tokens =
-      read_token_tensors(arguments.input, base.model->vocab_size());
+  const TokenTensors tokens = read_token_tensors(
+      arguments.input, {base.model->vocab_size(), base.model->max_positions()});
   write_logits(*base.model, tokens, arguments.output);
   return 0;
 }

@@ -1,68 +1,37 @@
 // Reads base and adapter, merges, prints the report.
 #include "merge_command.h"
 
-#include <filesystem>
 #include <iostream>
 
 #include "arguments.h"
-#include "byte_progress.h"
-#include "graft/base/logger.h"
-#include "graft/formats/hf/adapter.h"
-#include "graft/formats/hf/checkpoint_inventory.h"
-#include "graft/formats/hf/model_location.h"
-#include "graft/merge/merge.h"
+#include "merge_inputs.h"
 
 namespace graft::cli {
 namespace {
 
-struct Options {
-  std::string base;
-  std::string adapter;
-  std::string output;
-  int threads = 0;
-  bool overwrite = false;
-  bool json = false;
-};
-
-Options parse_options(const std::vector<std::string>& args) {
-  Options out;
-  CLI::App app(
-      "Writes an adapter into its base: W + scale * B A in fp32, rounded once "
-      "to the base's type; everything else is kept byte for byte",
-      "graft merge");
-  app.add_option("BASE", out.base, "model directory or hub id")->required();
-  app.add_option("ADAPTER", out.adapter, "adapter directory")->required();
-  app.add_option("-o,--output", out.output, "new directory")->required();
-  app.add_flag("--overwrite", out.overwrite, "replace the output if it exists");
-  app.add_option("--threads", out.threads, "0: one a processor (default)")
-      ->check(CLI::Range(0, 1024));
-  app.add_flag("--json", out.json, "print the report as JSON");
-  parse_arguments(app, args);
-  return out;
-}
+constexpr char kAbout[] =
+    "Writes an adapter into its base: W + scale * B A in fp32, rounded once to "
+    "the base's type; everything else is kept byte for byte";
 
 }  // namespace
 
 int merge_command(const std::vector<std::string>& args) {
-  const Options options = parse_options(args);
-  const std::filesystem::path base = locate_model(options.base);
-  const AdapterFile adapter =
-      read_hf_adapter(options.adapter, read_inventory(base));
-  const Logger logger("graft.merge");
-  for (const std::string& warning : adapter.warnings) logger.warning(warning);
+  CLI::App app(kAbout, "graft merge");
+  MergeArguments common(app, "merge");
+  std::string output;
+  bool overwrite = false;
+  app.add_option("-o,--output", output, "new directory")->required();
+  app.add_flag("--overwrite", overwrite, "replace an earlier result");
+  parse_arguments(app, args);
   ByteProgress progress("merge");
-  MergeOptions merge_options;
-  merge_options.threads = options.threads;
-  merge_options.overwrite = options.overwrite;
-  merge_options.adapter = options.adapter;
-  merge_options.progress = [&progress](const MergeProgress& state) {
-    progress.update(state.bytes_done, state.bytes_total);
-  };
+  MergeInputs inputs = open_merge_inputs(common, progress);
+  inputs.options.overwrite = overwrite;
+  inputs.options.adapter = common.adapter;
   const MergeReport report =
-      merge_checkpoint(base, adapter, options.output, merge_options);
-  std::cout << (options.json ? merge_report_to_json(report)
-                             : merge_report_to_text(report));
-  if (!options.json) std::cout << "wrote " << options.output << '\n';
+      merge_checkpoint(inputs.base, inputs.adapter, output, inputs.options);
+  std::cout << (common.json ? merge_report_to_json(report)
+                            : merge_report_to_text(report));
+  if (!common.json) std::cout << "wrote " << output << '\n';
   return 0;
 }
 

@@ -49,9 +49,12 @@ Request parse_request(const std::vector<std::string>& args) {
 int plan_command(const std::vector<std::string>& args) {
   const Request request = parse_request(args);
   const Selector selector = Selector::compile(request.rules);
-  const Plan plan =
-      selector.select(read_inventory(locate_model(request.model)));
+  const Inventory inventory = read_inventory(locate_model(request.model));
+  const Plan plan = selector.select(inventory);
   std::cout << (request.json ? plan_to_json(plan) : plan_to_text(plan));
+  for (const std::string& warning : inventory.warnings) {
+    std::cerr << "warning: " << warning << '\n';
+  }
   // The table shows them too; here they decide the exit code.
   for (const std::string& warning : check_unmatched(plan, selector.rules())) {
     std::cerr << "warning: " << warning << '\n';

@@ -1,7 +1,9 @@
-// Declares one flag for each key of the recipe. Entry point: RecipeArguments.
+// Declares one flag for each key of the recipe. Entry points: RecipeArguments,
+// ScopedRecipeArguments.
 #include "recipe_arguments.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace graft::cli {
 namespace {
@@ -68,12 +70,35 @@ RecipeArguments::RecipeArguments(
     Flag& flag = flags_.emplace_back();
     flag.key = option.key;
     flag.word = option.flag();
+    if (option.key == "adapter.targets") flag.word = "--target";
     flag.option = add_flag(app, option, flag);
   }
-  app.add_option("--set", sets_,
-                 "A key of the recipe: --set training.steps=50; repeatable")
+  add_set(app, "A key of the recipe: --set training.steps=50; repeatable");
+}
+
+void RecipeArguments::add_set(CLI::App& app, const std::string& help) {
+  app.add_option("--set", sets_, help)
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+ScopedRecipeArguments::ScopedRecipeArguments(CLI::App& app, KeyScope scope,
+                                             Flags flags)
+    : scope_(std::move(scope)) {
+  std::string keys;
+  for (const OptionInfo& option : recipe_options()) {
+    const auto& known = scope_.keys;
+    if (std::ranges::find(known, option.key) == known.end()) continue;
+    keys += (keys.empty() ? "" : ", ") + std::string(option.key);
+    if (flags == Flags::kNone) continue;
+    auto& flag = arguments_.flags_.emplace_back();
+    flag.key = option.key;
+    flag.word = option.flag();
+    flag.option = RecipeArguments::add_flag(app, option, flag);
+  }
+  arguments_.add_set(app, keys.empty()
+                              ? "KEY=VALUE; no key means anything here"
+                              : "KEY=VALUE of " + keys + "; repeatable");
 }
 
 CLI::Option* RecipeArguments::add_flag(CLI::App& app, const OptionInfo& option,

@@ -1,4 +1,5 @@
-// The recipe's keys as flags of a command. Entry point: RecipeArguments.
+// The recipe's keys as flags of a command. Entry points: RecipeArguments,
+// ScopedRecipeArguments.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -24,6 +25,10 @@ class RecipeArguments {
   std::vector<Setting> settings() const;
 
  private:
+  friend class ScopedRecipeArguments;
+  RecipeArguments() = default;
+  void add_set(CLI::App& app, const std::string& help);
+
   struct Flag {
     std::string key;
     std::string word;
@@ -36,6 +41,21 @@ class RecipeArguments {
 
   std::deque<Flag> flags_;  // CLI11 keeps references
   std::vector<std::string> sets_;
+};
+
+// The same for a command that only some keys mean anything to.
+class ScopedRecipeArguments {
+ public:
+  enum class Flags { kNone, kOnePerKey };
+  ScopedRecipeArguments(CLI::App& app, KeyScope scope,
+                        Flags flags = Flags::kOnePerKey);
+
+  // Throws ConfigError that names every key outside of the scope.
+  Recipe recipe() const { return make_recipe(arguments_.settings(), scope_); }
+
+ private:
+  KeyScope scope_;
+  RecipeArguments arguments_;
 };
 
 }  // namespace graft::cli

@@ -1,14 +1,9 @@
 // Keeps a training run on disk. Entry point: RunDirectory.
 #include "run_directory.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -19,10 +14,6 @@ namespace graft::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-const std::set<std::string> kOwnNames = {"recipe.yaml",   "environment.json",
-                                         "metrics.jsonl", "checkpoints",
-                                         "adapter",       "model"};
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& what,
                          const std::string& hint) {
@@ -36,26 +27,51 @@ bool is_run(const fs::path& path) {
          fs::exists(path / "environment.json");
 }
 
-// Held until the object goes or the process ends, however it ends.
-std::shared_ptr<const void> lock_folder(const fs::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) refuse(path, "is no folder", "Choose another output");
-  std::shared_ptr<const void> out(nullptr,
-                                  [file](const void*) { ::close(file); });
-  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
-    refuse(path, "is in use by another run of graft",
-           "Wait until it has ended, or choose another output");
-  }
-  return out;
+// What a run leaves that was killed before its recipe.yaml, the last file of
+// its start, was there: nothing of it is anybody's work.
+bool is_begun(const fs::path& path) {
+  if (!fs::is_directory(path / "checkpoints")) return false;
+  return std::ranges::all_of(
+      fs::directory_iterator(path), [](const fs::directory_entry& entry) {
+        const std::string name = entry.path().filename().string();
+        const bool temporary =
+            name.starts_with(".") && name.find(".graft-tmp-") != name.npos;
+        return temporary || name == "environment.json" ||
+               (name == "checkpoints" && fs::is_empty(entry.path())) ||
+               (name == "metrics.jsonl" && fs::is_empty(entry.path()));
+      });
 }
 
-// Only what a run wrote is ever removed.
+// Only what a run wrote is ever removed, in an order that leaves a run, or one
+// that has begun, whenever the process dies.
 void clear_run(const fs::path& path) {
-  if (!is_run(path)) {
-    refuse(path, "is not empty and holds no run of graft",
-           "Choose another output");
+  for (const char* name : {"adapter", "model", "metrics.jsonl"}) {
+    fs::remove_all(path / name);
   }
-  for (const std::string& name : kOwnNames) fs::remove_all(path / name);
+  if (fs::exists(path / "checkpoints")) {
+    for (const auto& entry : fs::directory_iterator(path / "checkpoints")) {
+      fs::remove_all(entry.path());
+    }
+  }
+  for (const char* name : {"recipe.yaml", "environment.json"}) {
+    fs::remove(path / name);
+  }
+}
+
+// `place` or, in a folder of links, something that lies in it.
+bool lies_inside(const fs::path& place, const fs::path& folder) {
+  const fs::path outer = fs::weakly_canonical(folder);
+  const auto inside = [&outer](const fs::path& path) {
+    const fs::path inner = fs::weakly_canonical(path);
+    return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end())
+               .first == outer.end();
+  };
+  std::error_code error;
+  if (inside(place)) return true;
+  if (!fs::is_directory(place, error)) return false;
+  return std::ranges::any_of(
+      fs::directory_iterator(place),
+      [&](const fs::directory_entry& entry) { return inside(entry.path()); });
 }
 
 std::string texts_key(const std::string& field) { return "run/" + field; }
@@ -81,6 +97,20 @@ void compare(const RunIdentity& now, const nn::NamedState& state) {
 
 }  // namespace
 
+void check_overwrite(const fs::path& output,
+                     const std::vector<fs::path>& inputs) {
+  std::error_code error;
+  if (!fs::exists(output, error)) return;
+  for (const fs::path& input : inputs) {
+    if (input.empty() || !fs::exists(input, error)) continue;
+    if (!lies_inside(input, output)) continue;
+    refuse(output,
+           "would be overwritten, but holds " + input.string() +
+               ", which the run reads",
+           "Choose another output, or move the input");
+  }
+}
+
 RunDirectory::RunDirectory(fs::path path, OutputMode mode)
     : path_(std::move(path)) {
   if (path_.empty()) {
@@ -96,18 +126,23 @@ RunDirectory::RunDirectory(fs::path path, OutputMode mode)
         .operation = "train",
         .what = "cannot create " + path_.string() + ": " + error.message()});
   }
-  lock_ = lock_folder(path_);
-  if (!fs::is_empty(path_)) {
-    if (mode == OutputMode::kNew) {
-      refuse(path_, "is not empty",
-             "Choose another output, or give --resume or --overwrite");
-    }
-    if (mode == OutputMode::kOverwrite) clear_run(path_);
-    if (mode == OutputMode::kResume && !is_run(path_)) {
-      refuse(path_, "holds no run of graft", "There is nothing to resume");
-    }
-  }
+  lock_.emplace(path_, "train");
+  if (!fs::is_empty(path_) && !is_begun(path_)) check_content(mode);
+  if (mode == OutputMode::kOverwrite) clear_run(path_);
   fs::create_directories(path_ / "checkpoints");
+}
+
+void RunDirectory::check_content(OutputMode mode) const {
+  if (mode == OutputMode::kNew) {
+    refuse(path_, "is not empty",
+           "Choose another output, or give --resume or --overwrite");
+  }
+  if (is_run(path_)) return;
+  if (mode == OutputMode::kOverwrite) {
+    refuse(path_, "is not empty and holds no run of graft",
+           "Choose another output");
+  }
+  refuse(path_, "holds no run of graft", "There is nothing to resume");
 }
 
 std::optional<nn::NamedState> RunDirectory::newest_state(

@@ -1,14 +1,16 @@
 // The folder of a training run: recipe.yaml, environment.json, metrics.jsonl,
-// checkpoints/step-N/, adapter/. Entry point: RunDirectory.
+// checkpoints/step-N/, adapter/. Entry points: RunDirectory,
+// check_overwrite.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "graft/io/folder_lock.h"
 #include "graft/nn/named_state.h"
 #include "graft/train/train.h"
 
@@ -18,6 +20,11 @@ enum class OutputMode { kNew, kResume, kOverwrite };
 
 // What must be the same when a run goes on: field -> value.
 using RunIdentity = std::map<std::string, std::string>;
+
+// For --overwrite, before anything is touched: throws ConfigError when one of
+// `inputs` lies in `output`.
+void check_overwrite(const std::filesystem::path& output,
+                     const std::vector<std::filesystem::path>& inputs);
 
 class RunDirectory {
  public:
@@ -43,8 +50,10 @@ class RunDirectory {
   void append_metrics(const std::string& json_line) const;
 
  private:
+  void check_content(OutputMode mode) const;
+
   std::filesystem::path path_;
-  std::shared_ptr<const void> lock_;
+  std::optional<FolderLock> lock_;
 };
 
 }  // namespace graft::cli

@@ -55,6 +55,8 @@ int run_guarded(const Command& command, const std::vector<std::string>& rest) {
     return report(kSystem, prefix + "out of memory");
   } catch (const std::system_error& error) {
     return report(kSystem, prefix + error.what());
+  } catch (const Error& error) {
+    return report(kFailure, error.what());
   } catch (const std::exception& error) {
     return report(kFailure, prefix + error.what());
   }

@@ -16,6 +16,8 @@ namespace graft::cli {
 namespace {
 
 constexpr std::string_view kOperation = "logits";
+// From here on fp32 does not hold every whole number.
+constexpr std::int64_t kExactPositions = std::int64_t{1} << 24;
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text;
@@ -98,10 +100,27 @@ void warn_unknown(const SafetensorsFile& file) {
   }
 }
 
+// Every rope computes its angles for any position; beyond the length that a
+// model was made for it is only less good.
+void warn_beyond(const SafetensorsFile& file, const TokenTensors& tensors,
+                 std::int64_t positions) {
+  const bool own = tensors.position_ids.defined();
+  const std::int64_t count =
+      own ? tensors.position_ids.max().item<std::int64_t>() + 1
+          : tensors.input_ids.size(1);
+  if (count <= positions) return;
+  Logger("graft.logits")
+      .warning(file.path().string() + ": " +
+               (own ? "position_ids reach " + std::to_string(count - 1)
+                    : "input_ids has " + std::to_string(count) + " tokens") +
+               ", beyond max_position_embeddings " + std::to_string(positions) +
+               "; computed all the same, as transformers does");
+}
+
 }  // namespace
 
 TokenTensors read_token_tensors(const std::filesystem::path& path,
-                                std::int64_t vocabulary) {
+                                const TokenLimits& limits) {
   const SafetensorsFile file = SafetensorsFile::open(path);
   const Source source{file};
   TokenTensors out;
@@ -111,6 +130,7 @@ TokenTensors read_token_tensors(const std::filesystem::path& path,
   out.labels = source.find("labels", false);
   check_shapes(source, out);
   warn_unknown(file);
+  const std::int64_t vocabulary = limits.vocabulary;
   const std::string range = "0.." + std::to_string(vocabulary - 1);
   const auto outside = [&](const at::Tensor& ids) {
     return ids.lt(0).logical_or(ids.ge(vocabulary));
@@ -122,10 +142,18 @@ TokenTensors read_token_tensors(const std::filesystem::path& path,
                  outside(out.labels).logical_and(out.labels.ne(-100)),
                  out.labels, range + ", or -100 (ignored)");
   }
-  if (out.position_ids.defined()) {
-    check_values(source, "position_ids", out.position_ids.lt(0),
-                 out.position_ids, "0 or more");
+  if (out.attention_mask.defined()) {
+    const at::Tensor& mask = out.attention_mask;
+    check_values(source, "attention_mask", mask.ne(0).logical_and(mask.ne(1)),
+                 mask, "0 or 1");
   }
+  if (out.position_ids.defined()) {
+    const at::Tensor& ids = out.position_ids;
+    check_values(source, "position_ids",
+                 ids.lt(0).logical_or(ids.ge(kExactPositions)), ids,
+                 "0 or more, and below 2^24 (rotation is computed in fp32)");
+  }
+  warn_beyond(file, out, limits.positions);
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "graft/formats/hf/model_location.h"
 #include "graft/text/token_lines.h"
 #include "graft/text/tokenizer.h"
+#include "recipe_arguments.h"
 
 namespace graft::cli {
 namespace {
@@ -42,7 +43,10 @@ Options parse_options(const std::vector<std::string>& args) {
       ->needs(decode);
   app.add_option("--template", out.chat_template,
                  "chat template (not in this version)");
+  // A file is no recipe: no key means anything, and each is named.
+  const ScopedRecipeArguments recipe(app, {"tokenize", {}});
   parse_arguments(app, args);
+  recipe.recipe();
   if (!out.chat_template.empty()) {
     throw ConfigError(ErrorText{
         .operation = "tokenize",

@@ -84,7 +84,11 @@ TrainArguments parse(const std::vector<std::string>& args) {
   return out;
 }
 
-int print_dry_run(const TrainSetup& setup) {
+int print_dry_run(const TrainSetup& setup, bool json) {
+  if (json) {
+    std::cout << setup_json(setup);
+    return 0;
+  }
   std::cout << setup_text(setup);
   if (setup.recipe.method == "adapter") {
     std::cout << '\n' << plan_to_text(setup.plan);
@@ -139,12 +143,18 @@ TrainResult run_training(TrainSetup& setup, const RunDirectory& directory,
 
 int run(TrainSetup& setup, const TrainArguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
+  if (arguments.mode == OutputMode::kOverwrite) {
+    check_overwrite(setup.recipe.output,
+                    {setup.base.directory, setup.recipe.data.train,
+                     setup.recipe.data.eval_file});
+  }
   const RunDirectory directory(setup.recipe.output, arguments.mode);
   const auto state = directory.newest_state(make_identity(setup));
   const std::int64_t done = state ? state->integers.at("step") : 0;
   directory.cut_metrics(done);
-  directory.write_text("recipe.yaml", recipe_to_yaml(setup.recipe));
   directory.write_text("environment.json", environment_json(setup));
+  // Last: with it the folder is a run.
+  directory.write_text("recipe.yaml", recipe_to_yaml(setup.recipe));
   std::cerr << setup_text(setup);
   if (arguments.mode == OutputMode::kResume) {
     std::cerr << "resumes  after step " << done << '\n';
@@ -172,7 +182,7 @@ int run(TrainSetup& setup, const TrainArguments& arguments) {
 int train_command(const std::vector<std::string>& args) {
   TrainArguments arguments = parse(args);
   TrainSetup setup = make_train_setup(std::move(arguments.recipe));
-  if (arguments.dry_run) return print_dry_run(setup);
+  if (arguments.dry_run) return print_dry_run(setup, arguments.json);
   return run(setup, arguments);
 }
 

@@ -33,6 +33,14 @@ std::string counts_text(const DataCounts& counts) {
          std::to_string(counts.learnt_tokens) + " learnt";
 }
 
+Json counts_json(const DataCounts& counts) {
+  return {{"rows", counts.rows},
+          {"tokens", counts.tokens},
+          {"learnt_tokens", counts.learnt_tokens},
+          {"truncated", counts.truncated},
+          {"dropped", counts.dropped}};
+}
+
 std::string trained_text(const TrainSetup& setup) {
   const auto base = static_cast<double>(setup.plan.base_parameters);
   if (setup.recipe.method == "full") return "every weight";
@@ -72,6 +80,26 @@ std::string setup_text(const TrainSetup& setup) {
          std::to_string(training.batch_size) + " sequences, " +
          training.schedule + " from " + number(training.learning_rate) + "\n";
   return out;
+}
+
+std::string setup_json(const TrainSetup& setup) {
+  const TrainingOptions& training = setup.recipe.training;
+  Json json = {
+      {"schema", "graft.train_setup/1"},
+      {"model", setup.recipe.model},
+      {"method", setup.recipe.method},
+      {"data", counts_json(setup.train_counts)},
+      {"eval", setup.eval_data ? counts_json(setup.eval_counts) : Json()},
+      {"compute", setup.base.compute.reason},
+      {"threads", setup.threads},
+      {"steps", setup.steps},
+      {"batch_size", training.batch_size},
+      {"schedule", training.schedule},
+      {"learning_rate", training.learning_rate},
+      {"plan", setup.recipe.method == "adapter"
+                   ? Json::parse(plan_to_json(setup.plan))
+                   : Json()}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string environment_json(const TrainSetup& setup) {

@@ -1,5 +1,5 @@
 // What `graft train` writes and prints about a run. Entry points:
-// setup_text, environment_json, TrainReport, finished_text.
+// setup_text, setup_json, environment_json, TrainReport, finished_text.
 #pragma once
 
 #include <filesystem>
@@ -14,6 +14,9 @@ namespace graft::cli {
 
 // Model, sites, data, compute choice, steps: a few lines.
 std::string setup_text(const TrainSetup& setup);
+
+// The same and the plan as one JSON object, for --dry-run --json.
+std::string setup_json(const TrainSetup& setup);
 
 // environment.json.
 std::string environment_json(const TrainSetup& setup);

@@ -17,6 +17,7 @@
 #include "graft/formats/hf/model_location.h"
 #include "graft/formats/hf/weight_table.h"
 #include "graft/io/atomic_output.h"
+#include "graft/io/folder_lock.h"
 #include "graft/io/mapped_file.h"
 #include "graft/io/safetensors.h"
 #include "graft/io/safetensors_writer.h"

@@ -8,6 +8,7 @@
 #include "graft/checkpoint/resume_state.h"
 #include "graft/core.h"
 #include "graft/generate/generate.h"
+#include "graft/generate/text_stream.h"
 #include "graft/models/gpt.h"
 #include "graft/nn/causal_attention.h"
 #include "graft/nn/causal_lm.h"

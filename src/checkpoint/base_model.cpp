@@ -11,6 +11,7 @@
 #include "checkpoint/rotary_spec_internal.h"
 #include "checkpoint/tensor_bridge_internal.h"
 #include "graft/base/error.h"
+#include "graft/base/logger.h"
 #include "graft/formats/hf/checkpoint_inventory.h"
 #include "graft/formats/hf/weight_table.h"
 #include "graft/io/sharded_safetensors.h"
@@ -76,10 +77,16 @@ BaseModel load_base_model(const std::filesystem::path& directory,
                           const ComputeOptions& options) {
   BaseModel base;
   base.directory = directory;
-  base.config = read_model_config(directory / "config.json");
+  // Before the tensors: its errors say more than theirs.
+  read_model_config(directory / "config.json");
   base.generation = read_generation_config(directory);
   base.inventory = read_inventory(directory);
+  const Logger log("graft.checkpoint");
+  for (const std::string& warning : base.inventory.warnings) {
+    log.warning(warning);
+  }
   const auto weights = ShardedSafetensors::open(directory);
+  base.config = read_checkpoint_config(directory, weights);
   const RowsByName rows = group_rows(base.config);
   base.compute = choose_compute(options, storage_of(weights, rows));
   const WeightSource source = [&](const std::string& name) {

@@ -45,6 +45,15 @@ at::Tensor live_rows(const LiveModules& modules, const WeightRow& row) {
   throw Error("save model: no live tensor for '" + row.runtime_name + "'");
 }
 
+// A finite fp32 value may be too large for the file's type.
+void check_finite(const at::Tensor& values, const TensorLayout& tensor) {
+  if (values.isfinite().all().item<bool>()) return;
+  throw Error(ErrorText{
+      "save model", "tensor '" + tensor.name + "'",
+      "NaN, or a value beyond " + std::string(dtype_name(tensor.dtype)),
+      "finite numbers", "Training diverged: try a lower learning rate."});
+}
+
 bool is_weight_file(const fs::path& path) {
   static constexpr std::array<std::string_view, 8> kSuffixes = {
       ".safetensors", ".index.json", ".bin",  ".pt",
@@ -85,6 +94,7 @@ void save_full_model(const BaseModel& base, const fs::path& directory) {
     const at::Tensor values = live_rows(modules, rows[i])
                                   .to(at::kCPU)
                                   .to(to_scalar_type(layout[i].dtype));
+    check_finite(values, layout[i]);
     writer.write(to_host_tensor(values).bytes);
   }
   writer.commit();

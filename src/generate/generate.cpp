@@ -54,6 +54,19 @@ void check_options(const GenerateOptions& options, std::int64_t longest,
   }
 }
 
+// A maximum is NaN as soon as one logit is.
+void check_finite(const at::Tensor& logits, std::int64_t index) {
+  const double largest = logits.max().item<double>();
+  if (std::isfinite(largest)) return;
+  throw Error(ErrorText{
+      .operation = "generate",
+      .what = "the logits of new token " + std::to_string(index + 1),
+      .got = std::isnan(largest) ? "NaN" : "an infinity",
+      .expected = "finite numbers",
+      .hint = "The weights of the model or the adapter are damaged, or its "
+              "training diverged"});
+}
+
 // The batch while it grows.
 class Decoder {
  public:
@@ -123,14 +136,17 @@ class Decoder {
       if (out_[row].stopped) continue;
       const std::uint64_t draw =
           static_cast<std::uint64_t>(index) * out_.size() + row;
-      next[row] = choose_token(logits[static_cast<std::int64_t>(row)],
-                               options_.sampling, draw);
+      const at::Tensor choices = logits[static_cast<std::int64_t>(row)];
+      check_finite(choices, index);
+      next[row] = choose_token(choices, options_.sampling, draw);
       out_[row].stopped = std::ranges::find(options_.stop_tokens, next[row]) !=
                           options_.stop_tokens.end();
       if (out_[row].stopped) continue;
-      all_done = false;
       out_[row].tokens.push_back(next[row]);
       if (options_.on_token) options_.on_token(row, next[row]);
+      out_[row].stopped =
+          options_.stop_after && options_.stop_after(row, next[row]);
+      all_done = all_done && out_[row].stopped;
     }
     const auto rows = static_cast<std::int64_t>(next.size());
     ids_ = at::tensor(next, at::kLong).view({rows, 1}).to(model_.device());

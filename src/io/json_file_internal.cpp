@@ -159,6 +159,23 @@ nlohmann::json parse_json_text(std::string_view text, const fs::path& path,
   return parse_text<nlohmann::json>(text, path, operation);
 }
 
+nlohmann::json parse_json_line(std::string_view text, const std::string& place,
+                               std::string_view operation) {
+  nlohmann::json root;
+  StrictBuilder<nlohmann::json> builder(root);
+  if (nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
+    return root;
+  }
+  std::string problem = builder.problem();
+  constexpr std::string_view kFirstLine = "at line 1, column ";
+  const std::size_t at = problem.find(kFirstLine);
+  if (at != problem.npos) {
+    problem.replace(at, kFirstLine.size(), "at column ");
+  }
+  throw FileError(ErrorText{.operation = std::string(operation),
+                            .what = place + ": invalid JSON: " + problem});
+}
+
 nlohmann::json parse_json_file(const fs::path& path,
                                std::string_view operation) {
   return parse_json_text(read_text_file(path, operation), path, operation);

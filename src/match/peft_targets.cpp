@@ -6,6 +6,7 @@
 #include <set>
 
 #include "graft/base/error.h"
+#include "match/peft_defaults_internal.h"
 
 namespace graft {
 namespace {
@@ -13,52 +14,9 @@ namespace {
 // From this many list entries on, PEFT replaces them by fewer endings.
 constexpr std::size_t kCondensedFrom = 20;
 
-struct FamilyDefault {
-  std::string_view model_type;
-  std::vector<std::string> targets;
-  bool regex = false;
-};
-
-// PEFT's LoRA targets for a null target_modules, by model_type.
-const std::vector<FamilyDefault>& family_defaults() {
-  static const std::vector<FamilyDefault> table{
-      {"llama", {"q_proj", "v_proj"}},
-      {"llama4", {"q_proj", "v_proj"}},
-      {"mistral", {"q_proj", "v_proj"}},
-      {"mixtral", {"q_proj", "v_proj"}},
-      {"stablelm", {"q_proj", "v_proj"}},
-      {"gemma", {"q_proj", "v_proj"}},
-      {"gemma2", {"q_proj", "v_proj"}},
-      {"gemma3_text", {"q_proj", "v_proj"}},
-      {"gemma4", {R"(.*language_model\..*\.(q_proj|v_proj))"}, true},
-      {"qwen2", {"q_proj", "v_proj"}},
-      {"qwen3", {"q_proj", "v_proj"}},
-      {"opt", {"q_proj", "v_proj"}},
-      {"gptj", {"q_proj", "v_proj"}},
-      {"gpt_neo", {"q_proj", "v_proj"}},
-      {"phi", {"q_proj", "v_proj", "fc1", "fc2"}},
-      {"nemotron_h", {"q_proj", "k_proj", "v_proj", "o_proj"}},
-      {"gpt_neox", {"query_key_value"}},
-      {"falcon", {"query_key_value"}},
-      {"bloom", {"query_key_value"}},
-      {"chatglm", {"query_key_value"}},
-      {"gpt2", {"c_attn"}},
-      {"gpt_bigcode", {"c_attn"}},
-      {"codegen", {"qkv_proj"}},
-      {"mpt", {"Wqkv"}},
-      {"bert", {"query", "value"}},
-      {"roberta", {"query", "value"}},
-      {"xlm-roberta", {"query", "value"}},
-      {"electra", {"query", "value"}},
-  };
-  return table;
-}
-
-const FamilyDefault& default_for(const Inventory* inventory) {
+const PeftDefaults& default_for(const Inventory* inventory) {
   const std::string type = inventory ? inventory->model_type.value_or("") : "";
-  for (const FamilyDefault& row : family_defaults()) {
-    if (row.model_type == type) return row;
-  }
+  if (const PeftDefaults* row = peft_defaults_or_null(type)) return *row;
   throw ConfigError(ErrorText{
       .operation = "match",
       .what = "no targets are given, and none are known for model_type '" +
@@ -152,7 +110,7 @@ PeftTargets::PeftTargets(const Rule& rule, const Inventory* inventory)
     : entries_(rule.targets) {
   bool regex = rule.peft.targets_regex;
   if (entries_.empty() && !rule.peft.targets_listed) {
-    const FamilyDefault& row = default_for(inventory);
+    const PeftDefaults& row = default_for(inventory);
     entries_ = row.targets;
     regex = row.regex;
   }

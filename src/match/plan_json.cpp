@@ -61,14 +61,16 @@ Json entry_json(const Plan& plan, const EntryReport& report) {
         {{"entry", report.suggestions[i]},
          {"modules", counted ? report.suggestion_counts[i] : 0}});
   }
-  return {{"rule", report.rule},
-          {"entry", report.entry},
-          {"hits", report.sites.size()},
-          {"layers", compress_layers(std::move(layers))},
-          {"shadowed", report.shadowed},
-          {"excluded", report.excluded},
-          {"refusal", report.refusal},
-          {"suggestions", std::move(suggestions)}};
+  Json out{{"rule", report.rule},
+           {"entry", report.entry},
+           {"hits", report.sites.size()},
+           {"layers", compress_layers(std::move(layers))},
+           {"shadowed", report.shadowed},
+           {"excluded", report.excluded},
+           {"refusal", report.refusal},
+           {"suggestions", std::move(suggestions)}};
+  if (!report.place.empty()) out["place"] = report.place;
+  return out;
 }
 
 }  // namespace
@@ -84,6 +86,7 @@ std::string plan_to_json(const Plan& plan) {
            {"sites", Json::array()},
            {"exclusions", Json::array()},
            {"warnings", plan.warnings}};
+  if (!plan.table_problem.empty()) out["table_problem"] = plan.table_problem;
   for (const EntryReport& report : plan.entries) {
     out["entries"].push_back(entry_json(plan, report));
   }

@@ -99,7 +99,9 @@ class PlanTable {
     std::string out = "Plan for " + plan_.source;
     if (plan_.model_type) out += " (" + *plan_.model_type + ')';
     if (!plan_.has_family_table) {
-      out += "\nOnly the names in the file are known: no table of this family.";
+      out += "\nOnly the names in the file are known: " +
+             (plan_.table_problem.empty() ? "no table of this family."
+                                          : plan_.table_problem);
     }
     return out + '\n';
   }

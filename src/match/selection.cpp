@@ -10,6 +10,7 @@
 #include "match/component_path_internal.h"
 #include "match/entry_advice_internal.h"
 #include "match/megatron_lint_internal.h"
+#include "match/suggestion_text_internal.h"
 
 namespace graft {
 namespace {
@@ -34,6 +35,11 @@ class Selection {
         EntryReport& report = plan_.entries.emplace_back();
         report.rule = rule;
         report.entry = entry;
+        const std::size_t index =
+            plan_.entries.size() - 1 - first_report_[rule];
+        if (index < rules[rule].places.size()) {
+          report.place = rules[rule].places[index];
+        }
       }
     }
   }
@@ -42,6 +48,7 @@ class Selection {
     plan_.source = inventory_.source;
     plan_.model_type = inventory_.model_type;
     plan_.has_family_table = inventory_.has_family_table;
+    plan_.table_problem = inventory_.table_problem;
     plan_.base_parameters = inventory_.total_parameters;
     for (std::size_t m = 0; m < inventory_.modules.size(); ++m) add_module(m);
     for (const auto& rule_run : runs_) append(rule_run->problems(), problems_);
@@ -272,7 +279,7 @@ class Selection {
     for (const EntryReport& report : plan_.entries) {
       if (!report.sites.empty() || report.shadowed == 0) continue;
       plan_.warnings.push_back(
-          "'" + report.entry + "' adds nothing: earlier entries take all " +
+          quoted_entry(report) + " adds nothing: earlier entries take all " +
           std::to_string(report.shadowed) + " modules that it hits");
     }
   }

@@ -1,5 +1,5 @@
 // The sentence about an entry that selected nothing, in tables and errors.
-// Entry point: unmatched_sentence.
+// Entry points: unmatched_sentence, quoted_entry.
 #pragma once
 
 #include <string>
@@ -8,7 +8,10 @@
 
 namespace graft {
 
-// "'q_porj' selects no module. Nearest: q_proj (28 modules), o_proj (28)."
+// "recipe.yaml:6: 'q_porj'", or without the place where none is known.
+std::string quoted_entry(const EntryReport& report);
+
+// "recipe.yaml:6: 'q_porj' selects no module. Nearest: q_proj (28 modules)."
 std::string unmatched_sentence(const EntryReport& report);
 
 }  // namespace graft

@@ -35,9 +35,13 @@ bool is_misunderstanding(const EntryReport& report, const Rule& rule) {
 
 }  // namespace
 
+std::string quoted_entry(const EntryReport& report) {
+  const std::string entry = "'" + report.entry + "'";
+  return report.place.empty() ? entry : report.place + ": " + entry;
+}
+
 std::string unmatched_sentence(const EntryReport& report) {
-  std::string out("'");
-  out.append(report.entry).append("' selects no module");
+  std::string out = quoted_entry(report) + " selects no module";
   if (report.excluded > 0) {
     out += ": all " + std::to_string(report.excluded) +
            " that it hits are excluded";

@@ -51,6 +51,20 @@ void check_places(const fs::path& base, const fs::path& output,
   }
 }
 
+// Anything that a merge does not write makes the folder somebody's.
+void check_replaceable(const ShardedSafetensors& weights,
+                       const fs::path& output) {
+  if (!fs::is_directory(output) || fs::is_empty(output)) return;
+  const auto found = foreign_entry(weights, output);
+  if (!found) return;
+  throw ConfigError(
+      ErrorText{.operation = "merge",
+                .what = "--overwrite replaces only a model, and the output " +
+                        output.string() + " holds '" + *found +
+                        "', which is no part of one",
+                .hint = "Choose another output, or move it away"});
+}
+
 MergedTensor describe(const OutputTensor& tensor,
                       const BlockStatistics& statistics) {
   MergedTensor out{.name = tensor.name,
@@ -96,6 +110,7 @@ MergeReport merge_checkpoint(const fs::path& base, const AdapterFile& adapter,
   check_places(base, output, options.adapter);
   const ShardedSafetensors weights = ShardedSafetensors::open(base);
   const MergePlan plan = plan_merge(weights, adapter, find_tied_head(base));
+  if (options.overwrite) check_replaceable(weights, output);
   AtomicDirectory directory(output, options.overwrite
                                         ? AtomicDirectory::Existing::kReplace
                                         : AtomicDirectory::Existing::kRefuse);

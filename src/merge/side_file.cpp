@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string_view>
 #include <system_error>
 
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 constexpr const char* kOperation = "merge";
 constexpr const char* kTied = "tie_word_embeddings";
 constexpr std::string_view kIndexEnding = ".index.json";
+constexpr std::string_view kWeightEnding = ".safetensors";
 constexpr std::array<std::string_view, 11> kWeightEndings{
     ".safetensors", ".bin", ".pt",   ".pth", ".ckpt",   ".gguf",
     ".ggml",        ".h5",  ".onnx", ".npz", ".msgpack"};
@@ -28,6 +30,40 @@ bool is_weight_file(const std::string& name) {
          std::any_of(
              kWeightEndings.begin(), kWeightEndings.end(),
              [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+// "model.safetensors", "model-00001-of-00002.safetensors", and the index.
+bool is_model_weight(std::string_view name) {
+  if (!name.starts_with("model")) return false;
+  name.remove_prefix(5);
+  if (name == kWeightEnding || name == ".safetensors.index.json") return true;
+  if (!name.ends_with(kWeightEnding)) return false;
+  name.remove_suffix(kWeightEnding.size());
+  return name.starts_with('-') && name.find("-of-") != name.npos &&
+         name.find_first_not_of("-of0123456789") == name.npos;
+}
+
+// What model directories hold beside weights.
+bool is_model_file(std::string_view name) {
+  static constexpr std::array<std::string_view, 17> kNames{
+      "config.json",
+      "generation_config.json",
+      "tokenizer.json",
+      "tokenizer_config.json",
+      "tokenizer.model",
+      "special_tokens_map.json",
+      "added_tokens.json",
+      "vocab.json",
+      "vocab.txt",
+      "merges.txt",
+      "chat_template.jinja",
+      "chat_template.json",
+      "preprocessor_config.json",
+      "README.md",
+      "LICENSE",
+      "LICENSE.txt",
+      ".gitattributes"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 void copy_one(const fs::path& from, const fs::path& to) {
@@ -41,6 +77,35 @@ void copy_one(const fs::path& from, const fs::path& to) {
 }
 
 }  // namespace
+
+std::optional<std::string> foreign_entry(const ShardedSafetensors& base,
+                                         const fs::path& output) {
+  const fs::path own = base.shards().front().path().parent_path();
+  std::set<std::string> shards;
+  for (const SafetensorsFile& shard : base.shards()) {
+    shards.insert(shard.path().filename().string());
+  }
+  std::set<std::string> foreign;
+  std::set<std::string> all;
+  bool has_weights = false;
+  for (const auto& entry : fs::directory_iterator(output)) {
+    const std::string name = entry.path().filename().string();
+    // What the merge of this base would write.
+    const bool shared = shards.contains(name) ||
+                        base.index_path() == own / name ||
+                        (!is_weight_file(name) && !name.starts_with('.') &&
+                         fs::is_regular_file(own / name));
+    const bool file = entry.is_regular_file();
+    all.insert(name);
+    has_weights |= file && (is_model_weight(name) || shards.contains(name));
+    if (!file || !(shared || is_model_weight(name) || is_model_file(name))) {
+      foreign.insert(name);
+    }
+  }
+  if (!has_weights) foreign = all;
+  if (foreign.empty()) return std::nullopt;
+  return *foreign.begin();
+}
 
 SideFiles copy_side_files(const ShardedSafetensors& base,
                           const fs::path& output) {

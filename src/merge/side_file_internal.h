@@ -1,8 +1,9 @@
 // The files of a checkpoint beside its weights. Entry points: copy_side_files,
-// untie_config, update_index.
+// foreign_entry, untie_config, update_index.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,11 @@ struct SideFiles {
   std::vector<std::string> copied;
   std::vector<std::string> skipped;  // weights that are not part of the set
 };
+
+// The first entry of `output`, by name, that no merge of this base and no
+// other model directory would hold; in a folder without weights any entry.
+std::optional<std::string> foreign_entry(const ShardedSafetensors& base,
+                                         const std::filesystem::path& output);
 
 // Copies every regular file of the directory with its mode, except weights of
 // any format and hidden files. Not recursive.

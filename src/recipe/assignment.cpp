@@ -1,5 +1,6 @@
 // Turns YAML and settings into assignments of known keys. Entry points:
-// flatten_yaml, flatten_setting, parse_rules.
+// flatten_yaml, flatten_setting, entry_places,
+// parse_rules.
 #include "recipe/assignment_internal.h"
 
 #include <algorithm>
@@ -115,6 +116,15 @@ YAML::Node setting_node(const Setting& setting) {
   return YAML::Load(setting.value);
 }
 
+// Null without any.
+YAML::Node targets_of(const YAML::Node& rule) {
+  for (const auto& entry : rule) {
+    if (!rule.IsMap() || !entry.first.IsScalar()) continue;
+    if (entry.first.Scalar() == "targets") return entry.second;
+  }
+  return YAML::Node(YAML::NodeType::Undefined);
+}
+
 void parse_rule(const YAML::Node& node, const std::string& place,
                 AdapterSelection& rule, Problems& problems) {
   if (!node.IsMap()) {
@@ -225,6 +235,21 @@ std::vector<Assignment> flatten_setting(const Setting& setting,
   return out;
 }
 
+std::vector<std::string> entry_places(const Assignment& value) {
+  std::vector<std::string> out;
+  const std::string file = value.place.substr(0, value.place.rfind(':'));
+  const auto add = [&](const YAML::Node& node) {
+    out.push_back(value.from_file ? line_place(file, node.Mark())
+                                  : value.place);
+  };
+  if (value.node.IsSequence()) {
+    for (const YAML::Node& entry : value.node) add(entry);
+  } else {
+    add(value.node);
+  }
+  return out;
+}
+
 std::vector<AdapterSelection> parse_rules(const Assignment& rules,
                                           const AdapterSelection& base,
                                           Problems& problems) {
@@ -239,6 +264,10 @@ std::vector<AdapterSelection> parse_rules(const Assignment& rules,
         rules.from_file ? line_place(name, node.Mark()) : rules.place;
     out.push_back(base);
     parse_rule(node, place, out.back(), problems);
+    if (const YAML::Node targets = targets_of(node)) {
+      out.back().targets.places =
+          entry_places({"", targets, place, rules.from_file});
+    }
   }
   return out;
 }

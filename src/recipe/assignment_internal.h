@@ -1,6 +1,6 @@
 // Values on their way into a recipe: key, YAML node and where it was typed.
 // Entry points: Assignment, Problems, flatten_yaml, flatten_setting,
-// parse_rules.
+// entry_places, parse_rules.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -38,6 +38,9 @@ std::vector<Assignment> flatten_yaml(std::string_view yaml,
                                      Problems& problems);
 std::vector<Assignment> flatten_setting(const Setting& setting,
                                         Problems& problems);
+
+// Where each entry of a list, or the one text, was written.
+std::vector<std::string> entry_places(const Assignment& value);
 
 // The value of adapter.rules; each rule starts as `base`.
 std::vector<AdapterSelection> parse_rules(const Assignment& rules,

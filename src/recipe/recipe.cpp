@@ -74,7 +74,11 @@ void apply(const Assignments& all, const fs::path& folder, Recipe& out,
       problems.add(value.place, value.key + ": " + problem.text);
     }
   }
-  out.adapter.targets_written = all.contains("adapter.targets");
+  const auto targets = all.find("adapter.targets");
+  out.adapter.targets_written = targets != all.end();
+  if (targets != all.end()) {
+    out.adapter.base.targets.places = recipe::entry_places(targets->second);
+  }
   const auto rules = all.find(std::string(recipe::kRulesKey));
   if (rules != all.end()) {
     out.adapter.rules =
@@ -103,6 +107,16 @@ void check_together(const Recipe& recipe, const std::string& name,
   }
 }
 
+// A key that a person wrote and that nothing reads would mislead.
+void check_method(const Recipe& recipe, const Assignments& all,
+                  Problems& problems) {
+  if (recipe.method != "full") return;
+  for (const auto& [key, value] : all) {
+    if (!key.starts_with("adapter.")) continue;
+    problems.add(value.place, key + " has no meaning with method: full");
+  }
+}
+
 Recipe assemble(Assignments all, const std::string& name,
                 const fs::path& folder, Problems& problems) {
   Recipe out;
@@ -111,6 +125,7 @@ Recipe assemble(Assignments all, const std::string& name,
     out.training.epochs = kDefaultEpochs;
   }
   if (problems.empty()) check_together(out, name, problems);
+  check_method(out, all, problems);
   problems.throw_if_any();
   return out;
 }
@@ -119,6 +134,21 @@ void add_settings(const std::vector<Setting>& settings, Assignments& all,
                   Problems& problems) {
   for (const Setting& setting : settings) {
     add_assignments(recipe::flatten_setting(setting, problems), all, problems);
+  }
+}
+
+void check_scope(const KeyScope& scope, const Assignments& all,
+                 Problems& problems) {
+  std::string known;
+  for (const std::string_view key : scope.keys) {
+    known += (known.empty() ? "" : ", ") + std::string(key);
+  }
+  for (const auto& [key, value] : all) {
+    if (std::ranges::find(scope.keys, key) != scope.keys.end()) continue;
+    problems.add(value.place,
+                 "'" + key + "' means nothing to graft " + scope.command +
+                     ", which takes " +
+                     (known.empty() ? "no key of a recipe" : known));
   }
 }
 
@@ -155,6 +185,15 @@ Recipe parse_recipe(std::string_view yaml, const std::string& name,
   add_assignments(recipe::flatten_yaml(yaml, name, problems), all, problems);
   add_settings(settings, all, problems);
   return assemble(std::move(all), name, folder, problems);
+}
+
+Recipe make_recipe(const std::vector<Setting>& settings,
+                   const KeyScope& scope) {
+  Problems problems;
+  Assignments all;
+  add_settings(settings, all, problems);
+  check_scope(scope, all, problems);
+  return assemble(std::move(all), "options", {}, problems);
 }
 
 Recipe make_recipe(const std::vector<Setting>& settings) {

@@ -24,7 +24,9 @@ std::string rules_text(const std::vector<AdapterSelection>& rules) {
 }
 
 // Targets that nobody wrote stay unwritten beside rules: they select nothing.
+// Full training has no adapter.
 bool is_unwritten(const Recipe& recipe, std::string_view key) {
+  if (recipe.method == "full" && key.starts_with("adapter.")) return true;
   return key == "adapter.targets" && !recipe.adapter.targets_written &&
          !recipe.adapter.rules.empty();
 }

@@ -9,6 +9,7 @@ Rule make_rule(const AdapterSelection& selection, bool written) {
   const bool is_peft = selection.syntax == PatternSyntax::kPeft;
   Rule rule;
   rule.targets = selection.targets.entries;
+  rule.places = selection.targets.places;
   rule.excludes = selection.exclude.entries;
   rule.syntax = selection.syntax;
   rule.adapter = selection.settings;

@@ -55,7 +55,7 @@ class RowReader {
   using Content = decltype(RawRow::content);
 
   Content read_content(std::string_view line, const std::string& place) {
-    const json row = parse_json_text(line, place, "");
+    const json row = parse_json_line(line, place, "");
     if (!row.is_object()) fail(place, row.type_name(), "a JSON object");
     if (row.contains("messages")) {
       fail(place + ": rows of 'messages' come with a later version of graft",

@@ -22,7 +22,7 @@ using nlohmann::json;
 }
 
 json parse_object(const JsonLine& line) {
-  json out = parse_json_text(line.text, "line " + std::to_string(line.number),
+  json out = parse_json_line(line.text, "line " + std::to_string(line.number),
                              "tokenize");
   if (!out.is_object()) fail(line, "the row", out.type_name(), "object");
   return out;

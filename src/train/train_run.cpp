@@ -73,7 +73,8 @@ TrainResult TrainRun::run() {
 
 StepMetrics TrainRun::run_step() {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<MicroBatch> batches = data_.train.step_batches(step_);
+  batches_ = data_.train.step_batches(step_);
+  const std::vector<MicroBatch>& batches = batches_;
   check_labels(batches);
   StepMetrics out;
   for (const MicroBatch& batch : batches) {
@@ -87,7 +88,11 @@ StepMetrics TrainRun::run_step() {
     const double weight = by_token ? 1.0 / static_cast<double>(out.tokens)
                                    : 1.0 / (std::max(labels, 1.0) * count);
     const double sum = add_gradients(batches[i], i, weight);
-    if (!std::isfinite(sum)) throw_not_finite("loss", {batches[i]});
+    if (!std::isfinite(sum)) {
+      throw_diverged(
+          "the loss of step " + std::to_string(step_ + 1) + " is not finite",
+          {batches[i]});
+    }
     out.loss += sum * weight;
     out.micro_losses.push_back(sum / std::max(labels, 1.0));
   }
@@ -160,7 +165,11 @@ double TrainRun::clip_gradients(const std::vector<MicroBatch>& batches) {
     norms.push_back(at::linalg_vector_norm(gradients.back()));
   }
   const double norm = at::linalg_vector_norm(at::stack(norms)).item<double>();
-  if (!std::isfinite(norm)) throw_not_finite("gradient", batches);
+  if (!std::isfinite(norm)) {
+    throw_diverged(
+        "the gradient of step " + std::to_string(step_ + 1) + " is not finite",
+        batches);
+  }
   if (options_.max_grad_norm <= 0.0) return norm;
   const double factor = options_.max_grad_norm / (norm + kClipEps);
   if (factor < 1.0) {
@@ -174,7 +183,8 @@ bool TrainRun::evaluate_now(bool& is_best) {
   if (!data_.eval || (!due && step_ != options_.steps)) return false;
   EvalMetrics metrics = evaluate(model_, *data_.eval, callbacks_.loss);
   metrics.step = step_;
-  metrics.is_best = !best_loss_ || metrics.loss < *best_loss_;
+  metrics.is_best = std::isfinite(metrics.loss) &&
+                    (!best_loss_ || metrics.loss < *best_loss_);
   is_best = metrics.is_best;
   if (is_best) {
     best_loss_ = metrics.loss;
@@ -188,12 +198,11 @@ bool TrainRun::evaluate_now(bool& is_best) {
          evals_without_improvement_ >= options_.early_stopping;
 }
 
-void TrainRun::throw_not_finite(const std::string& what,
-                                const std::vector<MicroBatch>& batches) const {
+void TrainRun::throw_diverged(const std::string& what,
+                              const std::vector<MicroBatch>& batches) const {
   throw Error(ErrorText{
       .operation = "train",
-      .what = "the " + what + " of step " + std::to_string(step_ + 1) +
-              " is not finite (rows " + row_list(batches) + ")",
+      .what = what + " (rows " + row_list(batches) + ")",
       .hint = (saved_step_ < 0 ? std::string("Nothing was saved yet. ")
                                : "Last good save: step " +
                                      std::to_string(saved_step_) + ". ") +

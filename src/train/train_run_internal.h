@@ -30,7 +30,12 @@ class TrainRun {
   // True when the run should stop early.
   bool evaluate_now(bool& is_best);
   void save(bool is_best, bool is_last);
-  [[noreturn]] void throw_not_finite(
+  nn::NamedState make_state() const;
+  // Throws when the state, or the loss that it gives, is not finite: such a
+  // state must never stand for a good one.
+  void check_state(const nn::NamedState& state);
+  // `what` is a sentence that names the step.
+  [[noreturn]] void throw_diverged(
       const std::string& what, const std::vector<MicroBatch>& batches) const;
 
   nn::CausalLm& model_;
@@ -42,6 +47,7 @@ class TrainRun {
   std::int64_t step_ = 0;  // steps done
   std::int64_t first_step_ = 0;
   std::int64_t saved_step_ = -1;
+  std::vector<MicroBatch> batches_;  // of the last step
   double last_loss_ = 0.0;
   std::optional<double> best_loss_;
   std::int64_t best_step_ = 0;

@@ -3,7 +3,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <cmath>
+#include <optional>
 #include <set>
+#include <string>
 
 #include "graft/base/error.h"
 #include "graft/peft/inject.h"
@@ -19,6 +22,16 @@ std::int64_t integer_of(const nn::NamedState& state, const std::string& name) {
   if (found != state.integers.end()) return found->second;
   throw FileError(ErrorText{.operation = "resume",
                             .what = "the saved state has no '" + name + "'"});
+}
+
+// The first tensor that holds a NaN or an infinity.
+std::optional<std::string> not_finite_tensor(const nn::NamedState& state) {
+  for (const auto& [name, tensor] : state.tensors) {
+    if (tensor.is_floating_point() && !tensor.isfinite().all().item<bool>()) {
+      return name;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -51,8 +64,13 @@ std::vector<TrainedParameter> trained_parameters(nn::CausalLm& model,
 namespace training {
 
 void TrainRun::save(bool is_best, bool is_last) {
+  const nn::NamedState state = make_state();
+  check_state(state);
   saved_step_ = step_;
-  if (!callbacks_.on_save) return;
+  if (callbacks_.on_save) callbacks_.on_save({step_, is_best, is_last, state});
+}
+
+nn::NamedState TrainRun::make_state() const {
   nn::NamedState state;
   for (const TrainedParameter& parameter : optimizer_.parameters()) {
     state.tensors[kParameter + parameter.name] = parameter.tensor.detach();
@@ -69,11 +87,38 @@ void TrainRun::save(bool is_best, bool is_last) {
   state.integers["best/evals_without_improvement"] = evals_without_improvement_;
   if (best_loss_) state.reals["best/eval_loss"] = *best_loss_;
   state.reals["loss"] = last_loss_;
-  callbacks_.on_save({step_, is_best, is_last, state});
+  return state;
+}
+
+void TrainRun::check_state(const nn::NamedState& state) {
+  const std::string after = " after step " + std::to_string(step_);
+  if (const auto name = not_finite_tensor(state)) {
+    throw_diverged(
+        "the state" + after + " is not finite: tensor '" + *name + "'",
+        batches_);
+  }
+  // Finite weights may still give no finite loss; one micro batch tells.
+  const at::NoGradGuard no_gradient;
+  const ScopedMode mode(model_, false);
+  for (const MicroBatch& batch : batches_) {
+    if (batch.label_count == 0) continue;
+    const at::Tensor loss = batch_loss(model_, batch, callbacks_.loss);
+    if (std::isfinite(loss.item<double>())) return;
+    throw_diverged("the loss with the weights" + after + " is not finite",
+                   {batch});
+  }
 }
 
 void TrainRun::resume_from(const nn::NamedState& state) {
   const at::NoGradGuard no_gradient;
+  if (const auto name = not_finite_tensor(state)) {
+    throw FileError(
+        ErrorText{.operation = "resume",
+                  .what = "the saved state of step " +
+                          std::to_string(integer_of(state, "step")) +
+                          " is not finite: tensor '" + *name + "'",
+                  .hint = "Remove it to go on from an older one"});
+  }
   restore_parameters(optimizer_.parameters(), state);
   optimizer_.load_from(state);
   step_ = first_step_ = saved_step_ = integer_of(state, "step");

@@ -6,12 +6,17 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "checkpoint/golden_model.h"
 #include "checkpoint/tensor_bridge_internal.h"
 #include "graft/base/error.h"
+#include "graft/io/safetensors_writer.h"
 #include "graft/io/sharded_safetensors.h"
 #include "graft/peft/peft.h"
+#include "support/shared_data.h"
 #include "support/temporary_directory.h"
 
 namespace graft::test {
@@ -66,6 +71,36 @@ TEST(FullModel, golden_saves_trained_rows) {
     EXPECT_TRUE(q[0].eq(2.0).all().item<bool>());
     EXPECT_FALSE(q[1].eq(2.0).any().item<bool>());
   });
+}
+
+TEST(FullModel, a_value_beyond_the_files_type_is_an_error) {
+  const TemporaryDirectory folder;
+  const fs::path tiny = source_path("examples/tiny/model");
+  const fs::path half = folder.path() / "half";
+  fs::create_directory(half);
+  fs::copy_file(tiny / "config.json", half / "config.json");
+  const auto weights = ShardedSafetensors::open(tiny);
+  std::vector<std::pair<std::string, HostTensor>> tensors;
+  for (const std::string& name : weights.names()) {
+    tensors.emplace_back(
+        name,
+        to_host_tensor(from_host_tensor(weights.tensor(name)).to(at::kHalf)));
+  }
+  save_safetensors(half / "model.safetensors", std::move(tensors));
+  const BaseModel base = load_base_model(half, {.dtype = "fp32"});
+  base.model->make_trainable();
+  {
+    const at::NoGradGuard no_grad;
+    base.model->named_parameters()["decoder.final_layernorm.weight"].fill_(1e6);
+  }
+  try {
+    save_full_model(base, folder.path() / "out");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("'model.norm.weight'"),
+              std::string::npos);
+  }
+  EXPECT_FALSE(fs::exists(folder.path() / "out"));
 }
 
 TEST(BaseModel, golden_inventory_of_files_and_of_the_live_model_agree) {

@@ -46,6 +46,46 @@ TEST(Generate, sampling_follows_the_seed) {
   EXPECT_NE(text("1"), text("2"));
 }
 
+TEST(Generate, ends_before_a_stop_text) {
+  const std::vector<std::string> words = {"--prompt", "The Golden Wren",
+                                          "--max-new-tokens", "24"};
+  const std::string whole = generate(words).out;
+  ASSERT_GT(whole.size(), 12u) << whole;
+  // Any part of the answer ends it, also one that spans tokens.
+  for (const std::size_t at :
+       {std::size_t{0}, std::size_t{3}, whole.size() / 2, whole.size() - 6}) {
+    const std::string stop = whole.substr(at, 5);
+    SCOPED_TRACE(stop);
+    std::vector<std::string> more = words;
+    more.insert(more.end(), {"--stop", "never written", "--stop", stop});
+    const Outcome outcome = generate(more);
+    expect_quiet_success(outcome);
+    EXPECT_EQ(outcome.out, whole.substr(0, whole.find(stop)) + "\n");
+  }
+  std::vector<std::string> other = words;
+  other.insert(other.end(), {"--stop", "never written"});
+  EXPECT_EQ(generate(other).out, whole);
+  expect_error(generate({"--prompt", "a", "--stop", ""}), 2,
+               {"generate: stop", "empty"});
+}
+
+TEST(Generate, keys_that_mean_nothing_are_named) {
+  for (const char* set :
+       {"training.steps=3", "data.max_length=9", "adapter.rank=2", "model=x",
+        "compute.checkpoint_activations=auto"}) {
+    const std::string key =
+        std::string(set).substr(0, std::string(set).find('='));
+    expect_error(generate({"--prompt", "a", "--set", set}), 2,
+                 {"--set: '" + key + "' means nothing to graft generate",
+                  "compute.seed"});
+  }
+  expect_error(generate({"--prompt", "a", "--set", "compute={seed: 1}", "--set",
+                         "training={steps: 2}"}),
+               2, {"'training.steps' means nothing"});
+  expect_error(generate({"--prompt", "a", "--set", "lora_r=2"}), 2,
+               {"adapter.rank"});
+}
+
 TEST(Generate, bad_values) {
   const std::vector<std::pair<std::string, std::string>> rows = {
       {"--max-new-tokens", "0"}, {"--max-new-tokens", "-1"},
@@ -57,8 +97,12 @@ TEST(Generate, bad_values) {
       {"--device", "abacus"}};
   for (const auto& [option, value] : rows) {
     SCOPED_TRACE(option + " " + value);
-    expect_error(generate({"--prompt", "a", option, value}), 2, {});
+    // The name of the option or of the field that it sets.
+    const std::string name = option.substr(option.rfind('-') + 1);
+    expect_error(generate({"--prompt", "a", option, value}), 2, {name});
   }
+  expect_error(generate({"--prompt", "a", "--max-new-tokens", "0"}), 2,
+               {"max_new_tokens: got 0, expected >= 1"});
 }
 
 TEST(Generate, odd_prompts) {
@@ -141,9 +185,31 @@ TEST_F(Eval, text_rows_have_no_exact_match) {
   EXPECT_FALSE(json::parse(outcome.out).contains("exact_match"));
 }
 
+TEST_F(Eval, keys_that_mean_nothing_are_named) {
+  for (const char* key : {"training.batch_size", "adapter.alpha", "output",
+                          "data.shuffle", "compute.seed"}) {
+    expect_error(eval({"--set", std::string(key) + "=1"}), 2,
+                 {"'" + std::string(key) + "' means nothing to graft eval",
+                  "data.max_length"});
+  }
+  expect_quiet_success(eval({"--set", "data.max_length=200"}));
+}
+
+TEST_F(Eval, rows_without_a_token_to_predict) {
+  directory_.write("data.jsonl",
+                   "{\"prompt\":\"The Golden Wren\",\"completion\":\"\"}\n");
+  const Outcome outcome = eval({"--max-length", "2"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("error: eval: " + data_.string() +
+                                     " holds no row to evaluate on: got 1 "));
+  EXPECT_THAT(outcome.err, testing::Not(HasSubstr("train")));
+}
+
 TEST_F(Eval, bad_data) {
   directory_.write("data.jsonl", "{\"text\":\"a\"}\n{\"text\":\n");
-  expect_error(eval({}), 3, {data_.string(), "line 2"});
+  const Outcome outcome = eval({});
+  expect_error(outcome, 3, {data_.string(), "line 2", "at column 9"});
+  EXPECT_THAT(outcome.err, testing::Not(HasSubstr("line 1")));
   directory_.write("data.jsonl", "");
   expect_error(eval({"--json"}), 3, {data_.string(), "no rows"});
   fs::remove(data_);

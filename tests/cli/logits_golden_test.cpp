@@ -3,15 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <iostream>
-#include <optional>
-#include <utility>
 
 #include "cli/golden_tensors.h"
 #include "cli/program.h"
 #include "cli/small_model.h"
 #include "graft/io/safetensors.h"
+#include "support/adapter_kind.h"
 #include "support/shared_data.h"
 
 namespace graft::test {
@@ -86,31 +84,6 @@ TEST(GoldenLogits, golden_models) {
     }
   }
   EXPECT_GT(counter.ran_count(), 0u);
-}
-
-// The word by which an adapter of another kind must be refused.
-std::optional<std::string> refusal_word(const fs::path& adapter) {
-  static const std::array<std::pair<const char*, const char*>, 5> kFields = {{
-      {"use_dora", "DoRA"},
-      {"lora_bias", "lora_bias"},
-      {"modules_to_save", "modules_to_save"},
-      {"trainable_token_indices", "trainable tokens"},
-      {"target_parameters", "target_parameters"},
-  }};
-  const json config = read_json(adapter / "adapter_config.json");
-  for (const auto& [field, word] : kFields) {
-    const json value = config.value(field, json());
-    if (!value.is_null() && value != false && !value.empty()) return word;
-  }
-  if (config.value("bias", "none") != "none") return "bias";
-  const auto file =
-      SafetensorsFile::open(adapter / "adapter_model.safetensors");
-  for (const TensorEntry& entry : file.entries()) {
-    if (entry.name.find("lora_embedding") != entry.name.npos) {
-      return "embedding";
-    }
-  }
-  return std::nullopt;
 }
 
 void check_adapter(const fs::path& base, const fs::path& adapter) {

@@ -74,8 +74,12 @@ TEST_F(Logits, tensors_that_are_wrong) {
   expect_refused({ids, {"labels", {1, 3}, {5, -99, 6}}}, {"labels", "-99"});
   expect_refused({ids, {"attention_mask", {3}, {1, 1, 1}}},
                  {"attention_mask", "[3]"});
+  expect_refused({ids, {"attention_mask", {1, 3}, {1, 7, 1}}},
+                 {"attention_mask at row 0, token 1", "got 7", "0 or 1"});
+  expect_refused({ids, {"attention_mask", {1, 3}, {1, 1, -1}}},
+                 {"attention_mask at row 0, token 2", "got -1"});
   expect_refused({ids, {"position_ids", {1, 3}, {0, 1, -5}}},
-                 {"position_ids", "-5"});
+                 {"position_ids at row 0, token 2", "got -5"});
 }
 
 // A forged position must cost no memory.
@@ -85,7 +89,27 @@ TEST_F(Logits, position_far_away) {
                     {"position_ids", {1, 3}, {0, 1, std::int64_t{1} << 40}}});
   const Outcome outcome = run();
   expect_memory_below(outcome, 1024);
-  if (outcome.code != 0) expect_error(outcome, 3, {"position_ids"});
+  expect_error(outcome, 3,
+               {"position_ids at row 0, token 2", "1099511627776", "2^24"});
+}
+
+// As transformers: angles are computed for any position.
+TEST_F(Logits, positions_beyond_the_models_length_warn) {
+  const auto logits = [&](std::int64_t last) {
+    write_token_file(input(), {{"input_ids", {1, 3}, {5, 6, 7}},
+                               {"position_ids", {1, 3}, {0, 1, last}}});
+    return run();
+  };
+  expect_quiet_success(logits(255));
+  for (const std::int64_t last : {256, (1 << 24) - 1}) {
+    const Outcome outcome = logits(last);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    expect_memory_below(outcome, 1024);
+    ASSERT_EQ(warnings_of(outcome).size(), 1u);
+    EXPECT_THAT(outcome.err,
+                HasSubstr("position_ids reach " + std::to_string(last) +
+                          ", beyond max_position_embeddings 256"));
+  }
 }
 
 TEST_F(Logits, wrong_types) {
@@ -110,7 +134,13 @@ TEST_F(Logits, more_tokens_than_the_model_has_positions) {
   write_token_file(
       input(), {{"input_ids", {1, 300}, std::vector<std::int64_t>(300, 5)}});
   const Outcome outcome = run();
-  if (outcome.code != 0) expect_error(outcome, 3, {"input_ids", "256"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  ASSERT_EQ(warnings_of(outcome).size(), 1u);
+  EXPECT_THAT(outcome.err, HasSubstr("input_ids has 300 tokens, beyond "
+                                     "max_position_embeddings 256"));
+  write_token_file(
+      input(), {{"input_ids", {1, 256}, std::vector<std::int64_t>(256, 5)}});
+  expect_quiet_success(run());
 }
 
 TEST_F(Logits, input_files_that_are_none) {
@@ -156,6 +186,11 @@ TEST_F(Logits, settings) {
                {"unknown key 'compute.dtipe'", "compute.dtype"});
   expect_error(run({"--set", "torch_dtype=float16"}), 2, {"compute.dtype"});
   expect_error(run({"--set", "nonsense"}), 2, {"key=value"});
+  for (const char* key : {"training.steps", "adapter.rank", "data.max_length",
+                          "compute.seed", "method"}) {
+    expect_error(run({"--set", std::string(key) + "=1"}), 2,
+                 {"'" + std::string(key) + "' means nothing to graft logits"});
+  }
   expect_error(run({"--threads", "0"}), 2, {"threads"});
   expect_error(run({"--device", "tpu"}), 2, {"device"});
 }

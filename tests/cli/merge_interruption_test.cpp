@@ -54,13 +54,13 @@ TEST_F(MergeInterruption, killed_merge_leaves_nothing_at_the_final_name) {
 
 TEST_F(MergeInterruption, killed_overwrite_keeps_the_old_result) {
   fs::create_directory(output_);
-  directory_.write("out/merged/old.txt", "old");
+  directory_.write("out/merged/model.safetensors", "old");
   RunningProgram program(merge({"--overwrite"}));
   ASSERT_TRUE(program.wait_until(
       [&] { return names_in(output_.parent_path()) != "merged"; }));
   program.send(SIGKILL);
   ASSERT_EQ(program.wait().code, 128 + SIGKILL);
-  EXPECT_EQ(bytes_of(output_ / "old.txt"), "old");
+  EXPECT_EQ(bytes_of(output_ / "model.safetensors"), "old");
 }
 
 TEST_F(MergeInterruption, full_disk) {
@@ -72,12 +72,12 @@ TEST_F(MergeInterruption, full_disk) {
 
 TEST_F(MergeInterruption, full_disk_keeps_the_old_result) {
   fs::create_directory(output_);
-  directory_.write("out/merged/old.txt", "old");
+  directory_.write("out/merged/model.safetensors", "old");
   Invocation invocation = merge({"--overwrite"});
   invocation.largest_file = 8 << 20;
   expect_error(run_program(invocation), 4, {"write"});
   EXPECT_EQ(names_in(output_.parent_path()), "merged");
-  EXPECT_EQ(bytes_of(output_ / "old.txt"), "old");
+  EXPECT_EQ(bytes_of(output_ / "model.safetensors"), "old");
 }
 
 TEST_F(MergeInterruption, two_at_once) {
@@ -97,7 +97,7 @@ TEST_F(MergeInterruption, two_at_once) {
 
 TEST_F(MergeInterruption, two_overwriting_at_once) {
   fs::create_directory(output_);
-  directory_.write("out/merged/old.txt", "old");
+  directory_.write("out/merged/model.safetensors", "old");
   RunningProgram first(merge({"--overwrite"}));
   RunningProgram second(merge({"--overwrite"}));
   const Outcome one = first.wait();

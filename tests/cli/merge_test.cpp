@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "cli/program.h"
 #include "cli/small_model.h"
+#include "graft/io/sharded_safetensors.h"
 #include "support/shared_data.h"
 
 namespace graft::test {
@@ -56,6 +60,31 @@ TEST_F(Merge, json_reports_are_json) {
   EXPECT_TRUE(json::parse(outcome.out).is_object());
 }
 
+// config.json ties the head, the file holds another one: what is stored wins,
+// with a warning, and is written back as it was.
+TEST_F(Merge, keeps_a_head_of_its_own) {
+  base_ = directory_.path() / "base";
+  const auto config = read_json(tiny_model() / "config.json");
+  const std::int64_t rows = config.at("vocab_size");
+  const std::int64_t width = config.at("hidden_size");
+  const std::vector<float> values(static_cast<std::size_t>(rows * width), 0.5F);
+  write_tiny_model_with(base_, "lm_head.weight",
+                        HostTensor::from_floats({rows, width}, values));
+  const fs::path output = directory_.path() / "merged";
+  for (const Outcome& outcome :
+       {merge(output), verify(output), run_graft({"plan", base_})}) {
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    ASSERT_EQ(warnings_of(outcome).size(), 1u) << outcome.err;
+    EXPECT_THAT(warnings_of(outcome).front(),
+                HasSubstr("lm_head.weight is stored and differs"));
+  }
+  const auto before = ShardedSafetensors::open(base_);
+  const auto after = ShardedSafetensors::open(output);
+  EXPECT_TRUE(std::ranges::equal(before.tensor("lm_head.weight").bytes,
+                                 after.tensor("lm_head.weight").bytes));
+  EXPECT_EQ(bytes_of(base_ / "config.json"), bytes_of(output / "config.json"));
+}
+
 TEST_F(Merge, threads_do_not_change_bytes) {
   merge(directory_.path() / "one", {"--threads", "1"});
   merge(directory_.path() / "three", {"--threads", "3"});
@@ -69,10 +98,66 @@ TEST_F(Merge, existing_output_is_refused_unless_told) {
   expect_quiet_success(merge(output));  // an empty folder is no loss
   directory_.write("merged/mine.txt", "keep me");
   expect_error(merge(output), 2, {output.string(), "--overwrite"});
+  expect_error(merge(output, {"--overwrite"}), 2,
+               {output.string(), "'mine.txt'"});
   EXPECT_EQ(bytes_of(output / "mine.txt"), "keep me");
+  fs::remove(output / "mine.txt");
   expect_quiet_success(merge(output, {"--overwrite"}));
   expect_quiet_success(verify(output));
   EXPECT_EQ(names_in(directory_.path()), "adapter merged");
+}
+
+// --overwrite is for earlier results, not for whatever stands there.
+TEST_F(Merge, overwrite_replaces_checkpoints_alone) {
+  const fs::path output = directory_.path() / "out";
+  const auto refused = [&](const std::string& name) {
+    SCOPED_TRACE(name);
+    const std::string before = names_in(output);
+    expect_error(merge(output, {"--overwrite"}), 2,
+                 {output.string(), "'" + name + "'", "Choose another"});
+    EXPECT_EQ(names_in(output), before);
+  };
+  directory_.write("out/config.json", "{}");
+  directory_.write("out/README.md", "a project");
+  refused("README.md");  // no weights: no checkpoint
+  expect_quiet_success(merge(directory_.path() / "good"));
+  fs::remove_all(output);
+  fs::copy(directory_.path() / "good", output);
+  fs::create_directory(output / "src");
+  refused("src");
+  fs::remove_all(output / "src");
+  for (const char* name : {"notes.txt", "data.jsonl", "adapter_config.json",
+                           "other.safetensors", ".git"}) {
+    directory_.write(fs::path("out") / name, "mine");
+    refused(name);
+    fs::remove(output / name);
+  }
+  directory_.write("out/model-00001-of-00002.safetensors", "shard");
+  directory_.write("out/tokenizer.model", "t");
+  expect_quiet_success(merge(output, {"--overwrite"}));
+  EXPECT_EQ(names_in(output), names_in(base_));
+}
+
+TEST_F(Merge, keys_of_a_recipe) {
+  const fs::path output = directory_.path() / "merged";
+  const std::string set = "compute.threads=1";
+  expect_quiet_success(merge(output, {"--set", set}));
+  expect_quiet_success(run_graft(
+      {"verify", base_, adapter_, output, "--set", "compute.threads=2"}));
+  expect_error(merge(output, {"--set", "compute.threads=none"}), 2,
+               {"compute.threads"});
+  for (const char* key : {"adapter.rank", "compute.dtype", "output"}) {
+    const std::string typed = std::string(key) + "=1";
+    const std::string name = "'" + std::string(key) + "' means nothing to ";
+    expect_error(merge(directory_.path() / "no", {"--set", typed}), 2,
+                 {name + "graft merge", "compute.threads"});
+    expect_error(run_graft({"verify", base_, adapter_, output, "--set", typed}),
+                 2, {name + "graft verify"});
+    expect_error(run_graft({"inspect", output, "--set", typed}), 2,
+                 {name + "graft inspect", "no key"});
+    expect_error(run_graft({"tokenize", base_, "--set", typed}), 2,
+                 {name + "graft tokenize", "no key"});
+  }
 }
 
 TEST_F(Merge, output_that_would_destroy_an_input_is_refused) {

@@ -51,7 +51,7 @@ TEST(Plan, entry_that_hits_nothing_is_an_error_with_suggestions) {
     SCOPED_TRACE(entry);
     const Outcome outcome = plan({"--target", entry});
     EXPECT_EQ(outcome.code, 2);
-    EXPECT_THAT(outcome.err, HasSubstr("error: plan: '"));
+    EXPECT_THAT(outcome.err, HasSubstr("error: plan: --target: '"));
     EXPECT_THAT(outcome.err, HasSubstr(part));
     EXPECT_THAT(outcome.err, HasSubstr("allow_unmatched"));
   }
@@ -64,6 +64,29 @@ TEST(Plan, every_entry_that_hits_nothing_is_named) {
   EXPECT_THAT(outcome.err, HasSubstr("q_porj"));
   EXPECT_THAT(outcome.err, HasSubstr("v_porj"));
   EXPECT_THAT(outcome.err, testing::Not(HasSubstr("'o_proj'")));
+}
+
+TEST(Plan, entries_of_a_recipe_name_file_and_line) {
+  const TemporaryDirectory directory;
+  const auto recipe = directory.write(
+      "recipe.yaml", "model: \"" + tiny_model().string() +
+                         "\"\nadapter:\n  targets:\n    - o_proj\n"
+                         "    - q_porj\n  rules:\n    - targets: [k_proj,\n"
+                         "        v_porj]\n    - {targets: upp_proj}\n");
+  const Outcome outcome = run_graft({"plan", recipe});
+  EXPECT_EQ(outcome.code, 2);
+  for (const char* part :
+       {":5: 'q_porj' selects no module. Nearest: q_proj (4 modules)",
+        ":8: 'v_porj' selects no module.", ":9: 'upp_proj' selects no"}) {
+    EXPECT_THAT(outcome.err, HasSubstr(recipe.string() + part));
+  }
+  EXPECT_THAT(outcome.err, HasSubstr("error: plan: "));
+  const Outcome set =
+      run_graft({"plan", recipe, "--set", "adapter.targets=[down_porj]",
+                 "--set", "adapter.rules=[{targets: [gate_porj]}]"});
+  EXPECT_EQ(set.code, 2);
+  EXPECT_THAT(set.err, HasSubstr("--set: 'down_porj' selects no module."));
+  EXPECT_THAT(set.err, HasSubstr("--set: 'gate_porj' selects no module."));
 }
 
 TEST(Plan, allow_unmatched_warns) {
@@ -151,8 +174,13 @@ TEST(Plan, damaged_checkpoints) {
 }
 
 TEST(Plan, odd_configurations) {
-  const std::vector<std::string> texts = {
-      "", "[]", "{", "null", "{\"model_type\": 5}", std::string(200000, '[')};
+  const std::vector<std::string> texts = {"",
+                                          "[]",
+                                          "{",
+                                          "null",
+                                          "{\"model_type\": 5}",
+                                          "{\"a\": 1e400}",
+                                          std::string(200000, '[')};
   for (const std::string& text : texts) {
     SCOPED_TRACE(text.substr(0, 60));
     const TemporaryDirectory model;
@@ -168,7 +196,7 @@ TEST(Plan, odd_configurations) {
 // plan works on any checkpoint; what cannot be read as a Llama's falls back to
 // the names in the file and says so.
 TEST(Plan, configurations_that_contradict_the_file) {
-  for (const char* layers : {"-3", "99999999999", "\"four\"", "1e400"}) {
+  for (const char* layers : {"-3", "99999999999", "\"four\"", "1.5"}) {
     SCOPED_TRACE(layers);
     const TemporaryDirectory model;
     link_tiny_model(model.path());
@@ -178,11 +206,15 @@ TEST(Plan, configurations_that_contradict_the_file) {
                     std::string(layers) + "}");
     const Outcome outcome = run_graft({"plan", model.path()});
     expect_memory_below(outcome, 128);
-    if (outcome.code == 0) {
-      EXPECT_THAT(outcome.out, HasSubstr("Only the names in the file"));
-    } else {
-      expect_error(outcome, 3, {(model.path() / "config.json").string()});
-    }
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out,
+                HasSubstr("Only the names in the file are known: config: " +
+                          (model.path() / "config.json").string()));
+    EXPECT_THAT(outcome.out, HasSubstr("'num_hidden_layers': got "));
+    EXPECT_THAT(outcome.out, testing::Not(HasSubstr("no table")));
+    const Outcome as_json = run_graft({"plan", model.path(), "--json"});
+    EXPECT_THAT(json::parse(as_json.out).at("table_problem"),
+                HasSubstr("num_hidden_layers"));
   }
 }
 

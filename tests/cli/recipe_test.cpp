@@ -99,13 +99,25 @@ TEST_F(BadRecipe, values_out_of_range) {
 
 TEST_F(BadRecipe, selections) {
   expect_error(run_recipe("adapter: {targets: [q_porj]}"), 2,
-               {"'q_porj' selects no module", "q_proj"});
+               {"recipe.yaml:4: 'q_porj' selects no module", "q_proj"});
   expect_error(run_recipe("adapter: {targets: [linear_qkv, q_proj]}"), 2,
                {"q_proj"});
   expect_error(run_recipe("adapter: {targets: all-linear, exclude: [\"*\"]}"),
                2, {});
   expect_error(run_recipe("adapter: {rules: [{targets: [nope]}]}"), 2,
                {"'nope'"});
+}
+
+TEST_F(BadRecipe, full_training_takes_no_adapter_keys) {
+  expect_error(run_recipe("method: full\nadapter:\n  rank: 4\n"
+                          "  targets: [q_proj]\n"),
+               2,
+               {"recipe.yaml:6: adapter.rank has no meaning with method: full",
+                "recipe.yaml:7: adapter.targets has no meaning"});
+  expect_error(run_recipe("method: full\nadapter: {rules: []}\n"), 2,
+               {"adapter.rules has no meaning"});
+  expect_error(train(path("run"), {"--method", "full", "--rank", "4"}), 2,
+               {"--rank: adapter.rank has no meaning"});
 }
 
 TEST_F(BadRecipe, missing_parts_and_too_many_words) {
@@ -141,6 +153,10 @@ TEST_F(BadData, lines_are_named) {
     expect_refused(std::string(kRow) + "\n" + line + "\n" + kRow,
                    {file, "line 3"});
   }
+  directory_.write("data.jsonl", std::string(kRow) + "{\"text\":\n");
+  const Outcome broken = train(path("run"));
+  expect_error(broken, 3, {"line 2: invalid JSON", "at column 9"});
+  EXPECT_THAT(broken.err, testing::Not(HasSubstr("line 1")));
   expect_refused(std::string(kRow) + "x\n" + kRow + "y\n",
                  {file, "2 bad lines", "line 2", "line 4"});
   expect_refused(std::string(100000, '['), {file, "line 1"});

@@ -31,6 +31,8 @@ std::vector<std::string> ShortRun::words(
       {"--threads", "1"}};
   for (const auto& [option, value] : defaults) {
     if (std::ranges::find(more, option) != more.end()) continue;
+    const bool full = std::ranges::find(more, "full") != more.end();
+    if (full && option == "--rank") continue;  // means nothing there
     out.insert(out.end(), {option, value});
   }
   out.insert(out.end(), more.begin(), more.end());

@@ -1,6 +1,7 @@
 // Small files with fixed contents.
 #include "cli/small_model.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "graft/io/atomic_output.h"
 #include "graft/io/safetensors_writer.h"
+#include "graft/io/sharded_safetensors.h"
 #include "support/shared_data.h"
 
 namespace graft::test {
@@ -57,6 +59,27 @@ void link_tiny_model(const fs::path& directory) {
     fs::create_symlink(fs::absolute(entry.path()),
                        directory / entry.path().filename());
   }
+}
+
+void write_tiny_model_with(const fs::path& directory, const std::string& name,
+                           const HostTensor& tensor) {
+  link_tiny_model(directory);
+  fs::remove(directory / "model.safetensors");
+  const auto weights = ShardedSafetensors::open(tiny_model());
+  Tensors tensors = {{name, tensor}};
+  for (const std::string& other : weights.names()) {
+    if (other != name) tensors.emplace_back(other, weights.tensor(other));
+  }
+  save_safetensors(directory / "model.safetensors", std::move(tensors));
+}
+
+void write_nan_model(const fs::path& directory) {
+  const std::vector<float> values(
+      read_json(tiny_model() / "config.json").at("hidden_size"),
+      std::numeric_limits<float>::quiet_NaN());
+  const auto size = static_cast<std::int64_t>(values.size());
+  write_tiny_model_with(directory, "model.norm.weight",
+                        HostTensor::from_floats({size}, values));
 }
 
 void write_small_adapter(const fs::path& directory) {

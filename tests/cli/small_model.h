@@ -1,10 +1,13 @@
 // Checkpoints and adapters that tests of the commands make themselves. Entry
-// points: tiny_model, write_small_adapter, write_large_model.
+// points: tiny_model, write_tiny_model_with, write_small_adapter,
+// write_large_pair.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
+
+#include "graft/base/host_tensor.h"
 
 namespace graft::test {
 
@@ -13,6 +16,12 @@ std::filesystem::path tiny_model();
 
 // A folder of links to the files of the tiny model, for tests that replace one.
 void link_tiny_model(const std::filesystem::path& directory);
+
+// The tiny model with the tensor `name` replaced, or added.
+void write_tiny_model_with(const std::filesystem::path& directory,
+                           const std::string& name, const HostTensor& tensor);
+// One whose logits are all NaN.
+void write_nan_model(const std::filesystem::path& directory);
 
 // LoRA of rank 2 on q_proj and v_proj of every layer of the tiny model.
 void write_small_adapter(const std::filesystem::path& directory);

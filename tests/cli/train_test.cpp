@@ -6,6 +6,7 @@
 
 #include "cli/short_run.h"
 #include "cli/small_model.h"
+#include "graft/io/atomic_output.h"
 #include "support/shared_data.h"
 
 namespace graft::test {
@@ -85,6 +86,21 @@ TEST_F(Train, dry_run_writes_nothing) {
   EXPECT_FALSE(fs::exists(path("run")));
 }
 
+TEST_F(Train, dry_run_as_json) {
+  const Outcome outcome = train(path("run"), {"--dry-run", "--json"});
+  expect_quiet_success(outcome);
+  const json setup = json::parse(outcome.out);
+  EXPECT_EQ(setup.at("schema"), "graft.train_setup/1");
+  EXPECT_EQ(setup.at("steps"), 6);
+  EXPECT_EQ(setup.at("data").at("rows"), 24);
+  EXPECT_EQ(setup.at("plan").at("schema"), "graft.plan/1");
+  EXPECT_TRUE(setup.at("eval").is_null());
+  const json full = json::parse(
+      train(path("run"), {"--dry-run", "--json", "--method", "full"}).out);
+  EXPECT_TRUE(full.at("plan").is_null());
+  EXPECT_FALSE(fs::exists(path("run")));
+}
+
 TEST_F(Train, existing_output_is_refused_unless_told) {
   directory_.write("run/mine.txt", "keep me");
   expect_error(train(path("run")), 2,
@@ -103,6 +119,61 @@ TEST_F(Train, existing_output_is_refused_unless_told) {
   EXPECT_EQ(bytes_of(path("new") / "mine.txt"), "keep me");
 }
 
+// Nothing is touched when the run would read from what it overwrites.
+TEST_F(Train, overwrite_never_removes_its_own_input) {
+  expect_quiet_success(
+      train(path("run"), {"--method", "full", "--steps", "1"}));
+  const fs::path model = path("run") / "model";
+  const std::string bytes = bytes_of(model / "model.safetensors");
+  const std::string all = names_in(path("run"));
+  fs::copy_file(data_, path("run") / "checkpoints" / "data.jsonl");
+  const auto refused = [&](const fs::path& base, const fs::path& data,
+                           const std::vector<std::string>& more) {
+    std::vector<std::string> line = words(path("run"), {"--overwrite"});
+    line[1] = base;
+    line[2] = data;
+    line.insert(line.end(), more.begin(), more.end());
+    expect_error(run_graft(line), 2,
+                 {path("run").string(), "which the run reads"});
+    EXPECT_EQ(bytes_of(model / "model.safetensors"), bytes);
+    EXPECT_EQ(names_in(path("run")), all);
+  };
+  const fs::path inside = path("run") / "checkpoints" / "data.jsonl";
+  refused(model, data_, {});
+  refused(tiny_model(), inside, {});
+  refused(tiny_model(), data_, {"--eval", inside});
+  fs::create_directory_symlink(model, path("link"));
+  refused(path("link"), data_, {});
+  fs::create_directory(path("links"));
+  for (const auto& entry : fs::directory_iterator(model)) {
+    fs::create_symlink(entry.path(), path("links") / entry.path().filename());
+  }
+  refused(path("links"), data_, {});
+}
+
+// Killed between its first folder and recipe.yaml, its last file.
+TEST_F(Train, a_run_that_only_began_is_taken_over) {
+  for (const char* mode : {"", "--resume", "--overwrite"}) {
+    for (const int files : {0, 1, 2}) {
+      SCOPED_TRACE(std::string(mode) + " " + std::to_string(files));
+      const fs::path run =
+          path("run" + std::string(mode) + std::to_string(files));
+      fs::create_directories(run / "checkpoints");
+      if (files > 0) write_file_atomically(run / "metrics.jsonl", "");
+      if (files > 1) {
+        write_file_atomically(run / "environment.json", "{}");
+        write_file_atomically(run / ".recipe.yaml.graft-tmp-1-2", "model");
+      }
+      std::vector<std::string> more = {"--steps", "1"};
+      if (*mode != 0) more.push_back(mode);
+      expect_quiet_success(train(run, more));
+      EXPECT_TRUE(fs::exists(run / "adapter"));
+    }
+  }
+  fs::create_directories(path("other") / "checkpoints" / "mine");
+  expect_error(train(path("other")), 2, {"is not empty"});
+}
+
 // A project folder holds a recipe, a model and data, and is no run.
 TEST_F(Train, overwrite_never_removes_a_project) {
   const fs::path project = path("project");
@@ -113,7 +184,7 @@ TEST_F(Train, overwrite_never_removes_a_project) {
       run_program({.args = {"train", "recipe.yaml", "--train", "train.jsonl",
                             "--steps", "1", "--overwrite"},
                    .directory = project});
-  expect_error(outcome, 2, {"holds no run"});
+  expect_error(outcome, 2, {project.string(), "which the run reads"});
   EXPECT_TRUE(fs::exists(project / "model" / "config.json"));
   EXPECT_THAT(bytes_of(project / "recipe.yaml"), HasSubstr("output: ."));
 }
@@ -122,6 +193,10 @@ TEST_F(Train, full_training_writes_a_model) {
   expect_quiet_success(
       train(path("run"), {"--method", "full", "--steps", "2"}));
   EXPECT_TRUE(fs::exists(path("run") / "model" / "config.json"));
+  EXPECT_THAT(read_text(path("run") / "recipe.yaml"),
+              testing::Not(HasSubstr("adapter:")));
+  expect_quiet_success(
+      run_graft({"train", path("run") / "recipe.yaml", "--resume"}));
   const Outcome outcome =
       run_graft({"generate", path("run") / "model", "--prompt", "The",
                  "--max-new-tokens", "2"});

@@ -101,6 +101,49 @@ TEST(Generate, refuses_bad_options) {
                ConfigError);
 }
 
+TEST(Generate, stop_after_ends_one_prompt_and_keeps_the_token) {
+  TinyLm model;
+  const Prompts prompts{{4}, {5}};
+  const auto whole = generate(model, prompts, {.max_new_tokens = 4});
+  GenerateOptions options{.max_new_tokens = 4};
+  std::size_t asked = 0;
+  options.stop_after = [&](std::size_t prompt, std::int64_t) {
+    asked += prompt == 0;
+    return prompt == 0 && asked == 2;
+  };
+  const auto out = generate(model, prompts, options);
+  EXPECT_TRUE(out[0].stopped);
+  EXPECT_THAT(out[0].tokens,
+              ElementsAre(whole[0].tokens[0], whole[0].tokens[1]));
+  EXPECT_FALSE(out[1].stopped);
+  EXPECT_EQ(out[1].tokens, whole[1].tokens);
+}
+
+TEST(Generate, logits_that_are_not_finite_are_an_error) {
+  for (const double bad : {static_cast<double>(NAN), HUGE_VAL}) {
+    TinyLm model;
+    {
+      const at::NoGradGuard no_grad;
+      // One of the two gives plus infinity, whatever the hidden value's sign.
+      const at::Tensor head = model.named_parameters()["head"];
+      head[0][0].fill_(bad);
+      head[1][0].fill_(-bad);
+    }
+    for (const double temperature : {0.0, 1.0}) {
+      try {
+        generate(model, Prompts{{4}},
+                 {.sampling = {.temperature = temperature}});
+        FAIL() << "no error";
+      } catch (const ConfigError&) {
+        FAIL() << "the caller is blamed";
+      } catch (const Error& error) {
+        EXPECT_THAT(error.what(),
+                    testing::HasSubstr("generate: the logits of new token 1"));
+      }
+    }
+  }
+}
+
 std::map<std::int64_t, int> draw_many(const SamplingOptions& options) {
   const at::Tensor logits = at::log(at::tensor({0.5, 0.3, 0.15, 0.05}));
   std::map<std::int64_t, int> counts;

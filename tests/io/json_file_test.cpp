@@ -51,6 +51,18 @@ TEST(JsonFile, BothFormsRefuseTheSame) {
   }
 }
 
+TEST(JsonFile, ARowNamesItsLineOnce) {
+  EXPECT_EQ(parse_json_line(R"({"a": [1]})", "line 7", "data")["a"][0], 1);
+  try {
+    parse_json_line(R"({"text":)", "line 7", "data");
+    FAIL() << "no error";
+  } catch (const FileError& error) {
+    EXPECT_THAT(error.what(), testing::StartsWith(
+                                  "data: line 7: invalid JSON: parse error at "
+                                  "column 9: "));
+  }
+}
+
 TEST(JsonFile, BuildsTheWholeDocument) {
   const std::string text =
       R"({"b":[1,-2,2.5,true,null,"s",[],{}],"a":{"c":[{"d":[]}]},"e":1e400})";

@@ -43,14 +43,17 @@ class MergeOutputTest : public testing::Test {
                      options);
   }
 
+  // Of another model than the base, whose shards have other names.
+  static constexpr const char* kOld = "model.safetensors";
+
   // An output that was there before.
   void write_old() const {
     fs::create_directories(files_.output());
-    write_file_atomically(files_.output() / "old", "old");
+    write_file_atomically(files_.output() / kOld, "old");
   }
 
   void expect_old_alone() const {
-    EXPECT_EQ(test::read_text(files_.output() / "old"), "old");
+    EXPECT_EQ(test::read_text(files_.output() / kOld), "old");
     EXPECT_FALSE(fs::exists(files_.output() / "config.json"));
   }
 
@@ -69,8 +72,26 @@ TEST_F(MergeOutputTest, RefusesExistingOutputWithoutOverwrite) {
   MergeOptions options;
   options.overwrite = true;
   merge(files_.output(), options);
-  EXPECT_FALSE(fs::exists(files_.output() / "old"));
+  EXPECT_FALSE(fs::exists(files_.output() / kOld));
   EXPECT_EQ(entries(), 2u);
+}
+
+TEST_F(MergeOutputTest, OverwritesModelsAlone) {
+  MergeOptions options;
+  options.overwrite = true;
+  for (const char* name : {"notes.txt", "other.safetensors", "sub/file"}) {
+    write_old();
+    const fs::path mine = files_.output() / name;
+    fs::create_directories(mine.parent_path());
+    write_file_atomically(mine, "mine");
+    EXPECT_THROW(merge(files_.output(), options), ConfigError) << name;
+    EXPECT_EQ(test::read_text(mine), "mine");
+    expect_old_alone();
+    fs::remove_all(files_.output());
+  }
+  fs::create_directories(files_.output());
+  merge(files_.output(), options);  // an empty folder
+  merge(files_.output(), options);  // its own result
 }
 
 TEST_F(MergeOutputTest, NeverReplacesItsBase) {

@@ -8,6 +8,7 @@ import pytest
 import torch
 from compare import (ADAPTER_TOLERANCE, BASE_TOLERANCE, assert_logits_equal,
                      graft_logits, load_base, random_ids, reference_logits)
+from safetensors.torch import save_file
 from test_base_model import make_llama
 
 VARIANTS = {
@@ -50,8 +51,6 @@ def peft_logits(model, adapter, ids):
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
 def test_peft_adapter_loads_in_graft(graft, tmp_path, variant, tied):
-    if tied and variant == "head":
-        pytest.skip("PEFT itself adapts one use of a tied matrix")
     model = make_llama(tmp_path / "model", tie_word_embeddings=tied)
     live = make_peft_adapter(model, tmp_path / "adapter", **VARIANTS[variant])
     ids = random_ids(131)
@@ -142,3 +141,38 @@ def test_plan_counts_equal_peft(graft, tmp_path):
     plan = json.loads(graft("plan", model, "--target", "q_proj", "--target",
                             "gate_proj", "--set", "adapter.rank=4", "--json"))
     assert plan["trainable_parameters"] == trainable
+
+
+@pytest.mark.parametrize("family", ["t5", "mpt", "bart", "deberta", "btlm",
+                                    "mixtral", "electra", "phi", "nobody"])
+def test_default_targets_are_those_of_peft(graft, tmp_path, family):
+    """A file with null target_modules selects what PEFT would."""
+    from peft.utils.constants import \
+        TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as DEFAULTS
+    names = sorted({name for value in DEFAULTS.values()
+                    if not isinstance(value, str) for name in value})
+    tensors = {f"layers.0.{name}.weight": torch.zeros(4, 4)
+               for name in names}
+    model = tmp_path / "model"
+    model.mkdir()
+    save_file(tensors, model / "model.safetensors", {"format": "pt"})
+    (model / "config.json").write_text(json.dumps({"model_type": family}))
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps(
+        {"peft_type": "LORA", "r": 2, "target_modules": None}))
+    wanted = DEFAULTS.get(family, ())
+    save_file({f"base_model.model.layers.0.{name}.lora_{part}.weight":
+               torch.ones(shape)
+               for name in wanted
+               for part, shape in (("A", (2, 4)), ("B", (4, 2)))},
+              adapter / "adapter_model.safetensors", {"format": "pt"})
+    done = graft.result("merge", model, adapter, "-o", tmp_path / "merged",
+                        "--json")
+    if not wanted:
+        assert done.returncode == 3
+        assert "no default for model type 'nobody'" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    merged = {row["name"] for row in json.loads(done.stdout)["merged"]}
+    assert merged == {f"layers.0.{name}.weight" for name in wanted}

@@ -26,17 +26,19 @@ struct GenerateOptions {
   SamplingOptions sampling;
   // Each token as it comes, stop tokens left out.
   std::function<void(std::size_t prompt, std::int64_t token)> on_token;
+  // Asked after each token: true ends this prompt.
+  std::function<bool(std::size_t prompt, std::int64_t token)> stop_after;
   CancellationToken cancellation;
 };
 
 struct Generation {
   std::vector<std::int64_t> tokens;  // new ones, without the stop token
-  bool stopped = false;              // by a stop token
+  bool stopped = false;              // by a stop token or stop_after
 };
 
 // One batch, padded on the left, with a key-value cache. Throws ConfigError
 // for an empty prompt, options out of range, or more tokens than the model has
-// positions.
+// positions; Error for logits that are not finite.
 std::vector<Generation> generate(
     nn::CausalLm& model, const std::vector<std::vector<std::int64_t>>& prompts,
     const GenerateOptions& options);

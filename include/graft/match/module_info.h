@@ -73,9 +73,12 @@ struct ModuleInfo {
 struct Inventory {
   std::string source;  // file or model it was made from
   std::optional<std::string> model_type;
-  bool has_family_table = false;       // false: HF names only
+  bool has_family_table = false;  // false: HF names only
+  // Why a family that has a table was read by names; empty otherwise.
+  std::string table_problem;
   std::vector<ModuleInfo> modules;     // pre-order, registration order; no root
   std::uint64_t total_parameters = 0;  // of the whole base model
+  std::vector<std::string> warnings;   // about the model it was made from
 };
 
 }  // namespace graft

@@ -40,6 +40,7 @@ struct Site {
 struct EntryReport {
   std::size_t rule = 0;
   std::string entry;
+  std::string place;                           // Rule::places, if known
   std::vector<std::size_t> sites;              // indices of the sites it won
   std::size_t shadowed = 0;                    // hits that an earlier entry won
   std::size_t excluded = 0;                    // hits that an exclude took away
@@ -59,6 +60,7 @@ struct Plan {
   std::string source;
   std::optional<std::string> model_type;
   bool has_family_table = false;
+  std::string table_problem;  // Inventory::table_problem
   std::uint64_t base_parameters = 0;
   std::vector<Site> sites;  // inventory order, then row order
   std::vector<EntryReport> entries;

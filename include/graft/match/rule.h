@@ -59,6 +59,9 @@ struct PeftFields {
 
 struct Rule {
   std::vector<std::string> targets;  // entries; "all-linear" in any syntax
+  // Where each target was written, for messages: "recipe.yaml:6", "--target";
+  // may be empty.
+  std::vector<std::string> places;
   std::vector<std::string> excludes;
   PatternSyntax syntax = PatternSyntax::kGlob;
   AdapterSettings adapter;

@@ -1,5 +1,8 @@
-// Megatron's naming rules about experts, on full module names. Entry points:
-// is_expert_linear, is_grouped_expert_linear, keeps_fc1_whole.
+// The reference's naming rules about experts, on full module names: matching
+// names is what the matcher is for, so they stand beside it, answer as the
+// vectors say, and are for programs that port its rules. graft itself reads
+// one: keeps_fc1_whole, where CanonicalLora would ask a layer for its parts.
+// Entry points: is_expert_linear, is_grouped_expert_linear, keeps_fc1_whole.
 #pragma once
 
 #include <string_view>

@@ -20,8 +20,12 @@ namespace graft {
 struct EntryList {
   std::vector<std::string> entries;
   bool is_text = false;
+  std::vector<std::string> places;  // where each was written; may be empty
 
-  bool operator==(const EntryList&) const = default;
+  // The places do not count.
+  bool operator==(const EntryList& other) const {
+    return entries == other.entries && is_text == other.is_text;
+  }
 };
 
 // Which modules, and what each of them gets.
@@ -114,6 +118,14 @@ Recipe parse_recipe(std::string_view yaml, const std::string& name,
                     const std::vector<Setting>& settings = {});
 // Defaults and settings alone; paths stay as typed.
 Recipe make_recipe(const std::vector<Setting>& settings);
+
+// The keys that mean something to one command.
+struct KeyScope {
+  std::string command;  // "eval"
+  std::vector<std::string_view> keys;
+};
+// The same; ConfigError names every key outside of `scope`.
+Recipe make_recipe(const std::vector<Setting>& settings, const KeyScope& scope);
 
 // Rules before the base selection; the base comes last, unless only rules
 // were written.

@@ -53,7 +53,7 @@ struct EvalMetrics {
   std::int64_t step = 0;
   double loss = 0.0;  // mean over labels
   std::int64_t tokens = 0;
-  bool is_best = false;
+  bool is_best = false;  // never with a loss that is not finite
 };
 
 // What a resumed run needs: trained tensors, optimizer, position, best loss.
@@ -97,9 +97,10 @@ struct TrainData {
 };
 
 // Trains what requires a gradient. After the first step every adapter must
-// have received a gradient. Throws Error for a loss or gradient that is not
-// finite, naming step, rows and the last save; ConfigError when nothing is
-// trainable; FileError when options.resume does not fit.
+// have received a gradient. Throws Error for a loss, a gradient or, before
+// on_save, a state that is not finite (or gives no finite loss on the step's
+// data), naming step, rows and the last save; ConfigError when nothing is
+// trainable; FileError when options.resume does not fit or is not finite.
 TrainResult train(nn::CausalLm& model, const TrainData& data,
                   const TrainOptions& options,
                   const TrainCallbacks& callbacks = {});

@@ -10,6 +10,7 @@
 #include "formats/hf/json_fields_internal.h"
 #include "graft/base/error.h"
 #include "io/json_file_internal.h"
+#include "match/peft_defaults_internal.h"
 
 namespace graft {
 namespace {
@@ -79,41 +80,6 @@ constexpr std::array<std::string_view, 5> kBaseChanging = {
     "pissa", "olora", "loftq", "corda", "lora_ga"};
 constexpr std::array<std::string_view, 4> kHarmlessInits = {
     "gaussian", "eva", "orthogonal", "mica"};
-
-struct FamilyTargets {
-  std::string_view model_type;
-  std::array<std::string_view, 4> targets;
-};
-// What PEFT 0.21 targets when target_modules is null.
-constexpr std::array<FamilyTargets, 27> kFamilyTargets = {{
-    {"llama", {"q_proj", "v_proj"}},
-    {"llama4", {"q_proj", "v_proj"}},
-    {"mistral", {"q_proj", "v_proj"}},
-    {"stablelm", {"q_proj", "v_proj"}},
-    {"gemma", {"q_proj", "v_proj"}},
-    {"gemma2", {"q_proj", "v_proj"}},
-    {"gemma3_text", {"q_proj", "v_proj"}},
-    {"qwen2", {"q_proj", "v_proj"}},
-    {"qwen3", {"q_proj", "v_proj"}},
-    {"bart", {"q_proj", "v_proj"}},
-    {"opt", {"q_proj", "v_proj"}},
-    {"gptj", {"q_proj", "v_proj"}},
-    {"gpt_neo", {"q_proj", "v_proj"}},
-    {"phi", {"q_proj", "v_proj", "fc1", "fc2"}},
-    {"t5", {"q", "v"}},
-    {"mt5", {"q", "v"}},
-    {"gpt2", {"c_attn"}},
-    {"gpt_bigcode", {"c_attn"}},
-    {"bloom", {"query_key_value"}},
-    {"gpt_neox", {"query_key_value"}},
-    {"chatglm", {"query_key_value"}},
-    {"falcon", {"query_key_value"}},
-    {"bert", {"query", "value"}},
-    {"roberta", {"query", "value"}},
-    {"deberta-v2", {"query_proj", "value_proj"}},
-    {"codegen", {"qkv_proj"}},
-    {"mpt", {"Wqkv"}},
-}};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -209,11 +175,10 @@ void read_targets(const JsonFields& fields,
     return;
   }
   rule.written_by_person = false;
-  for (const FamilyTargets& family : kFamilyTargets) {
-    if (!model_type || family.model_type != *model_type) continue;
-    for (std::string_view target : family.targets) {
-      if (!target.empty()) rule.targets.emplace_back(target);
-    }
+  if (const PeftDefaults* defaults =
+          peft_defaults_or_null(model_type.value_or(""))) {
+    rule.targets = defaults->targets;
+    rule.peft.targets_regex = defaults->regex;
     return;
   }
   fields.reject("target_modules",

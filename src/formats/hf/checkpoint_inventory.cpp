@@ -1,6 +1,6 @@
 // Makes the inventory of a checkpoint: by the family's table when its
-// config.json is one that graft can run, by names otherwise. Entry point:
-// read_inventory.
+// config.json is one that graft can run, by names otherwise. Entry points:
+// read_inventory, read_checkpoint_config.
 #include "graft/formats/hf/checkpoint_inventory.h"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 
 #include "formats/hf/key_mismatch_internal.h"
 #include "formats/hf/name_inventory_internal.h"
+#include "formats/hf/tied_head_internal.h"
 #include "graft/base/error.h"
 #include "graft/formats/hf/model_config.h"
 #include "graft/formats/hf/weight_table.h"
@@ -23,7 +24,7 @@ namespace {
 constexpr char kOperation[] = "inventory";
 
 // Tensors that older writers stored and nobody reads; and the head of a tied
-// model, which transformers ignores too.
+// model, which equals the embedding.
 bool is_ignored(std::string_view name, const ModelConfig& config) {
   return name.ends_with(".rotary_emb.inv_freq") ||
          (config.tied_embeddings && name == "lm_head.weight");
@@ -98,16 +99,68 @@ void fill_tied_dtype(Inventory& inventory) {
   }
 }
 
+// The tensors of head and embedding by the family's table.
+HeadNames head_names(ModelConfig config) {
+  config.tied_embeddings = false;
+  config.layers = 1;  // the names are the same, the table is short
+  HeadNames out;
+  for (const WeightRow& row : make_weight_table(config)) {
+    if (row.runtime_name == "output_layer.weight") out.head = row.hf_name;
+    if (row.runtime_name == "embedding.word_embeddings.weight") {
+      out.embedding = row.hf_name;
+    }
+  }
+  return out;
+}
+
 // nullopt when the family has no table, or the model is a variant that it does
-// not describe (quantised, a classifier, ...).
+// not describe (quantised, a classifier, ...): `problem` says why.
 std::optional<ModelConfig> read_family_config(
     const std::filesystem::path& directory,
-    const std::optional<std::string>& model_type) {
+    const std::optional<std::string>& model_type, std::string& problem) {
   if (!model_type || !is_supported_family(*model_type)) return std::nullopt;
   try {
     return read_model_config(directory / "config.json");
-  } catch (const FileError&) {
+  } catch (const FileError& error) {
+    problem = error.what();
     return std::nullopt;
+  }
+}
+
+Inventory read_by_table(const std::filesystem::path& directory,
+                        const ShardedSafetensors& weights, ModelConfig config) {
+  const HeadNames names = head_names(config);
+  const bool own_head = config.tied_embeddings && has_own_head(weights, names);
+  if (own_head) config.tied_embeddings = false;
+  const Mismatch mismatch = compare(weights, make_weight_table(config), config);
+  if (!mismatch.empty()) throw_mismatch(directory, mismatch);
+  Inventory out = make_family_inventory(config);
+  fill_dtypes(weights, out);
+  fill_tied_dtype(out);
+  if (own_head) out.warnings.push_back(own_head_warning(weights, names));
+  return out;
+}
+
+// The head of a tied model that is stored all the same: no tensor of its own
+// when it equals the embedding.
+void resolve_stored_head(const ShardedSafetensors& weights, bool says_tied,
+                         Inventory& out) {
+  const auto head = std::ranges::find_if(out.modules, &ModuleInfo::output_head);
+  const auto embedding =
+      std::ranges::find_if(out.modules, [&](const ModuleInfo& module) {
+        return module.kind == LayerKind::kEmbedding && module.in == head->out &&
+               module.out == head->in;
+      });
+  if (embedding == out.modules.end() || head->has_bias) return;
+  const HeadNames names{head->path + ".weight", embedding->path + ".weight"};
+  if (!weights.contains(names.head) || !weights.contains(names.embedding)) {
+    return;
+  }
+  if (!has_own_head(weights, names)) {
+    out.total_parameters -= head->parameter_count;
+    head->parameter_count = 0;
+  } else if (says_tied) {
+    out.warnings.push_back(own_head_warning(weights, names));
   }
 }
 
@@ -120,6 +173,7 @@ CheckpointHints read_hints(const std::filesystem::path& directory,
   const auto tied = config.find("tie_word_embeddings");
   if (tied != config.end() && tied->is_boolean()) {
     out.tied_head = tied->get<bool>();
+    out.says_tied = out.tied_head;
     return out;
   }
   // Families that are tied by default do not say so in the file.
@@ -136,18 +190,26 @@ Inventory read_inventory(const std::filesystem::path& directory) {
   const ShardedSafetensors weights = ShardedSafetensors::open(directory);
   const auto model_type = read_model_type(directory);
   Inventory out;
-  if (const auto config = read_family_config(directory, model_type)) {
-    const Mismatch mismatch =
-        compare(weights, make_weight_table(*config), *config);
-    if (!mismatch.empty()) throw_mismatch(directory, mismatch);
-    out = make_family_inventory(*config);
-    fill_dtypes(weights, out);
-    fill_tied_dtype(out);
+  std::string problem;
+  if (auto config = read_family_config(directory, model_type, problem)) {
+    out = read_by_table(directory, weights, *std::move(config));
   } else {
-    out = make_name_inventory(weights, read_hints(directory, model_type));
+    const CheckpointHints hints = read_hints(directory, model_type);
+    out = make_name_inventory(weights, hints);
+    if (hints.tied_head) resolve_stored_head(weights, hints.says_tied, out);
+    out.table_problem = problem;
   }
   out.source = directory.string();
   return out;
+}
+
+ModelConfig read_checkpoint_config(const std::filesystem::path& directory,
+                                   const ShardedSafetensors& weights) {
+  ModelConfig config = read_model_config(directory / "config.json");
+  if (config.tied_embeddings && has_own_head(weights, head_names(config))) {
+    config.tied_embeddings = false;
+  }
+  return config;
 }
 
 }  // namespace graft

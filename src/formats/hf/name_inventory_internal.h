@@ -14,6 +14,7 @@ namespace graft {
 struct CheckpointHints {
   std::optional<std::string> model_type;
   bool tied_head = false;  // a head that shares the embedding's tensor
+  bool says_tied = false;  // config.json says so itself
 };
 
 // Throws FileError for names that are no module paths.

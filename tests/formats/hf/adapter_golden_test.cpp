@@ -4,19 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <filesystem>
 #include <iostream>
 #include <map>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "graft/base/error.h"
 #include "graft/formats/hf/adapter.h"
 #include "graft/formats/hf/checkpoint_inventory.h"
 #include "graft/io/safetensors.h"
+#include "support/adapter_kind.h"
 #include "support/shared_data.h"
 #include "support/temporary_directory.h"
 
@@ -24,32 +22,6 @@ namespace graft {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The word by which an unsupported kind is refused, or nullopt for a kind that
-// graft claims to load.
-std::optional<std::string> refusal_word(const fs::path& adapter) {
-  static const std::array<std::pair<const char*, const char*>, 5> kFields = {{
-      {"use_dora", "DoRA"},
-      {"lora_bias", "lora_bias"},
-      {"modules_to_save", "modules_to_save"},
-      {"trainable_token_indices", "trainable tokens"},
-      {"target_parameters", "target_parameters"},
-  }};
-  const auto config = test::read_json(adapter / "adapter_config.json");
-  for (const auto& [field, word] : kFields) {
-    const nlohmann::json value = config.value(field, nlohmann::json());
-    if (!value.is_null() && value != false && !value.empty()) return word;
-  }
-  if (config.value("bias", "none") != "none") return "biases";
-  const auto file =
-      SafetensorsFile::open(adapter / "adapter_model.safetensors");
-  for (const TensorEntry& entry : file.entries()) {
-    if (entry.name.find("lora_embedding") != entry.name.npos) {
-      return "embedding";
-    }
-  }
-  return std::nullopt;
-}
 
 Inventory base_inventory(const fs::path& goldens, const fs::path& adapter) {
   const auto config = test::read_json(adapter / "adapter_config.json");
@@ -101,7 +73,7 @@ void expect_round_trip(const AdapterFile& file, const Inventory& inventory) {
 void check_adapter(const fs::path& goldens, const fs::path& adapter) {
   SCOPED_TRACE(adapter.string());
   const Inventory inventory = base_inventory(goldens, adapter);
-  if (const auto word = refusal_word(adapter)) {
+  if (const auto word = test::refusal_word(adapter)) {
     expect_refused(adapter, inventory, *word);
     return;
   }

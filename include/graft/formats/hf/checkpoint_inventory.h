@@ -1,9 +1,11 @@
 // The inventory of a checkpoint on disk, from config.json and safetensors
-// headers alone. Entry point: read_inventory.
+// headers alone. Entry points: read_inventory, read_checkpoint_config.
 #pragma once
 
 #include <filesystem>
 
+#include "graft/formats/hf/model_config.h"
+#include "graft/io/sharded_safetensors.h"
 #include "graft/match/module_info.h"
 
 namespace graft {
@@ -12,7 +14,12 @@ namespace graft {
 // safetensors directory gives HF names only: every 2-D `X.weight` is a linear,
 // except embeddings (embed_tokens, wte, ...) and routers, which are told by
 // name. Tensors of the file that the family does not know, or lacks, are a
-// FileError. Storage types come from the headers.
+// FileError. Storage types come from the headers. A head that config.json ties
+// but that is stored with other values is a tensor of its own, with a warning.
 Inventory read_inventory(const std::filesystem::path& directory);
+
+// read_model_config with tied_embeddings as the stored tensors have it.
+ModelConfig read_checkpoint_config(const std::filesystem::path& directory,
+                                   const ShardedSafetensors& weights);
 
 }  // namespace graft
