@@ -82,7 +82,6 @@ class Gpt : public nn::CausalLm {
   LayerContext make_context(const nn::LmInput& input, GptCache* cache) const;
   nn::RotaryTable rotary_of(const nn::LmInput& input, std::int64_t past) const;
   GptCache* checked_cache(const nn::LmInput& input) const;
-  at::Tensor plain_loss(const at::Tensor& rows, const at::Tensor& targets);
 
   GptConfig config_;
   at::Device device_;
@@ -198,10 +197,6 @@ at::Tensor Gpt::logits(const at::Tensor& hidden) {
   return output_layer_->forward(hidden).to(at::kFloat);
 }
 
-at::Tensor Gpt::plain_loss(const at::Tensor& rows, const at::Tensor& targets) {
-  return at::cross_entropy_loss(logits(rows), targets, {}, at::Reduction::Sum);
-}
-
 at::Tensor Gpt::loss_sum(const at::Tensor& hidden, const at::Tensor& labels) {
   if (labels.dim() != 2 || hidden.dim() != 3 ||
       labels.size(0) != hidden.size(0) || labels.size(1) != hidden.size(1)) {
@@ -226,9 +221,7 @@ at::Tensor Gpt::loss_sum(const at::Tensor& hidden, const at::Tensor& labels) {
   }
   const at::Tensor rows =
       hidden.reshape({-1, config_.hidden_size}).index_select(0, places);
-  const bool plain = output_layer_->op() || !output_layer_->is_frozen();
-  return plain ? plain_loss(rows, targets)
-               : nn::frozen_head_loss(rows, output_layer_->frozen(), targets);
+  return nn::head_loss(rows, *output_layer_, targets);
 }
 
 std::unique_ptr<nn::KvCache> Gpt::make_cache(std::int64_t batch,

@@ -22,7 +22,8 @@ class LinearSlot;
 class LinearOp {
  public:
   virtual ~LinearOp() = default;
-  // x: (..., in) of the slot's compute type; returns (..., out).
+  // x: (..., in) of the slot's compute type; returns (..., out), which the
+  // caller may overwrite: it must not be saved for backward.
   virtual at::Tensor forward(const LinearSlot& slot, const at::Tensor& x) = 0;
 };
 
