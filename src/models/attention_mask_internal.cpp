@@ -26,7 +26,7 @@ AttentionPattern make_attention_pattern(const at::Tensor& mask,
   const at::Tensor real = mask.defined() ? mask.ne(0) : at::Tensor();
   const bool all_real = !real.defined() || real.all().item<bool>();
   if (span.past == 0 && (all_real || is_right_padded(real))) {
-    return {span.queries > 1, {}};
+    return {span.queries > 1, {}, {}};
   }
   if (all_real && span.queries == 1) return {};
   const std::int64_t keys = span.past + span.queries;
@@ -42,7 +42,7 @@ AttentionPattern make_attention_pattern(const at::Tensor& mask,
   const double hidden = -std::numeric_limits<double>::infinity();
   at::Tensor bias = at::zeros(seen.sizes(), options);
   bias.masked_fill_(seen.logical_not(), hidden);
-  return {false, bias.unsqueeze(1)};
+  return {false, bias.unsqueeze(1), {}};
 }
 
 }  // namespace graft

@@ -5,14 +5,17 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace graft {
 
-// At most one of the two: `causal` is the fast path, `bias` (B or 1, 1, T, S)
-// is added to the scores; neither: every key is seen.
+// At most one of the three: `causal` is the fast path, `bias` (B or 1, 1, T, S)
+// is added to the scores, `segments` are lengths of causal sequences in one
+// row; none: every key is seen.
 struct AttentionPattern {
   bool causal = false;
   at::Tensor bias;
+  std::vector<std::int64_t> segments;
 };
 
 struct AttentionSpan {

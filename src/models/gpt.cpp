@@ -58,6 +58,37 @@ std::string sizes_text(const at::Tensor& tensor) {
   return text + "]";
 }
 
+void check_segments(const nn::LmInput& input) {
+  if (input.segments.empty()) return;
+  if (input.cache != nullptr || input.attention_mask.defined()) {
+    refuse_input("segments", "a mask or a cache beside them", "neither");
+  }
+  std::int64_t total = 0;
+  for (const std::int64_t length : input.segments) {
+    if (length < 1) {
+      refuse_input("segments", "one of length " + std::to_string(length),
+                   "lengths of at least 1");
+    }
+    total += length;
+  }
+  if (input.input_ids.size(0) != 1 || input.input_ids.size(1) != total) {
+    refuse_input("segments",
+                 std::to_string(total) + " tokens for input_ids of " +
+                     sizes_text(input.input_ids),
+                 "one row of as many tokens");
+  }
+}
+
+// 0, 1, ... in each segment.
+at::Tensor segment_positions(const std::vector<std::int64_t>& segments,
+                             at::Device device) {
+  std::vector<at::Tensor> parts;
+  parts.reserve(segments.size());
+  for (const std::int64_t length : segments)
+    parts.push_back(at::arange(length));
+  return at::cat(parts).to(device);
+}
+
 class Gpt : public nn::CausalLm {
  public:
   Gpt(const GptConfig& config, const WeightSource& source,
@@ -73,6 +104,8 @@ class Gpt : public nn::CausalLm {
   std::int64_t max_positions() const override { return config_.max_positions; }
   at::Device device() const override { return device_; }
   void make_trainable() override;
+  bool takes_segments() const override { return true; }
+  void set_checkpoint_activations(bool on) override { recompute_ = on; }
 
   // Calls visit(tensor) with what gpt_hidden_states lists.
   template <typename Visit>
@@ -85,6 +118,7 @@ class Gpt : public nn::CausalLm {
 
   GptConfig config_;
   at::Device device_;
+  bool recompute_ = false;
   std::shared_ptr<LmEmbedding> embedding_;
   std::shared_ptr<Decoder> decoder_;
   std::shared_ptr<nn::ColumnParallelLinear> output_layer_;
@@ -114,6 +148,7 @@ GptCache* Gpt::checked_cache(const nn::LmInput& input) const {
   if (input.input_ids.dim() != 2) {
     refuse_input("input_ids", sizes_text(input.input_ids), "[batch, tokens]");
   }
+  check_segments(input);
   if (input.cache == nullptr) return nullptr;
   auto* cache = dynamic_cast<GptCache*>(input.cache);
   if (cache == nullptr) {
@@ -140,6 +175,8 @@ nn::RotaryTable Gpt::rotary_of(const nn::LmInput& input,
                    sizes_text(input.input_ids));
     }
     positions = positions.to(device_).reshape({-1});
+  } else if (!input.segments.empty()) {
+    positions = segment_positions(input.segments, device_);
   } else {
     positions = at::arange(past, past + tokens, at::TensorOptions(device_));
   }
@@ -157,6 +194,9 @@ LayerContext Gpt::make_context(const nn::LmInput& input,
                                GptCache* cache) const {
   const std::int64_t past = cache == nullptr ? 0 : cache->length();
   const std::int64_t tokens = input.input_ids.size(1);
+  if (!input.segments.empty()) {
+    return {rotary_of(input, 0), {false, {}, input.segments}, nullptr};
+  }
   at::Tensor mask = input.attention_mask;
   if (mask.defined()) {
     if (mask.dim() != 2 || mask.size(0) != input.input_ids.size(0) ||
@@ -181,7 +221,11 @@ void Gpt::run(const nn::LmInput& input, Visit visit) {
   Stream stream{embedding_->words->forward(input.input_ids.to(device_)), {}};
   for (const auto& layer : decoder_->layers) {
     visit(stream);
-    stream = layer->forward(std::move(stream), context);
+    if (recompute_ && cache == nullptr) {
+      stream = {layer->forward_recomputed(stream.sum(), context), {}};
+    } else {
+      stream = layer->forward(std::move(stream), context);
+    }
   }
   visit(Stream{take_norm(stream, *decoder_->final_norm), {}});
   if (cache != nullptr) cache->advance(input.input_ids.size(1));
