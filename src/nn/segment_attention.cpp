@@ -1,6 +1,8 @@
 // LibTorch's flash kernel on slices of one buffer: neighbouring segments of one
 // length are one call, as rows of a batch. One autograd function for all of
-// them, because a slice under autograd costs a whole zeroed gradient.
+// them, because a slice under autograd costs a whole zeroed gradient. In half
+// types the kernel compiles code for each length that it meets and keeps it, so
+// there segments are copied into rows of few lengths.
 #include "graft/nn/segment_attention.h"
 
 #include <ATen/ATen.h>
@@ -14,32 +16,71 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// `count` segments of `length` tokens, from token `begin` on.
-struct Run {
+struct Segment {
   std::int64_t begin = 0;
-  std::int64_t count = 0;
   std::int64_t length = 0;
 };
 
-std::vector<Run> runs_of(at::IntArrayRef lengths) {
+// Neighbours that are computed as rows of `length` tokens.
+struct Run {
+  std::vector<Segment> segments;
+  std::int64_t length = 0;
+
+  bool cut = false;  // a segment is shorter than the rows
+};
+
+std::vector<Run> runs_of(at::IntArrayRef lengths, at::ScalarType type) {
+  const std::int64_t grain = type == at::kFloat || type == at::kDouble ? 1 : 32;
   std::vector<Run> runs;
   std::int64_t begin = 0;
   for (const std::int64_t length : lengths) {
-    if (runs.empty() || runs.back().length != length) {
-      runs.push_back({begin, 0, length});
+    const std::int64_t rounded = (length + grain - 1) / grain * grain;
+    if (runs.empty() || runs.back().length != rounded) {
+      runs.push_back({{}, rounded});
     }
-    ++runs.back().count;
+    runs.back().segments.push_back({begin, length});
+    runs.back().cut |= length != rounded;
     begin += length;
   }
   return runs;
 }
 
-// (1, heads, T, d) -> the run's (count, heads, length, d), without a copy.
-at::Tensor slice(const at::Tensor& x, const Run& run) {
-  return x.narrow(2, run.begin, run.count * run.length)
-      .unflatten(2, {run.count, run.length})
-      .squeeze(0)
-      .transpose(0, 1);
+// (1, heads, T, d) -> the segment's (heads, length, d).
+at::Tensor slice(const at::Tensor& x, const Segment& segment) {
+  return x.squeeze(0).narrow(1, segment.begin, segment.length);
+}
+
+// The run's (count, heads, length, d): a view, or a copy with zeros behind the
+// segments. No token sees a later one, so the zeros change nothing.
+at::Tensor gathered(const at::Tensor& x, const Run& run) {
+  const auto count = static_cast<std::int64_t>(run.segments.size());
+  if (!run.cut) {
+    return x.squeeze(0)
+        .narrow(1, run.segments.front().begin, count * run.length)
+        .unflatten(1, {count, run.length})
+        .transpose(0, 1);
+  }
+  const at::Tensor rows =
+      at::zeros({count, run.length, x.size(1), x.size(3)}, x.options())
+          .transpose(1, 2);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Segment& segment = run.segments[static_cast<std::size_t>(i)];
+    rows[i].narrow(1, 0, segment.length).copy_(slice(x, segment));
+  }
+  return rows;
+}
+
+// The reverse of gathered.
+void scatter(const at::Tensor& rows, const Run& run, const at::Tensor& x) {
+  if (!run.cut) {
+    gathered(x, run).copy_(rows);
+    return;
+  }
+  for (std::size_t i = 0; i < run.segments.size(); ++i) {
+    const Segment& segment = run.segments[i];
+    slice(x, segment)
+        .copy_(rows[static_cast<std::int64_t>(i)].narrow(1, 0, segment.length));
+  }
 }
 
 // An empty (1, heads, T, d) that lies in memory as (1, T, heads, d).
@@ -55,10 +96,10 @@ struct SegmentFunction : torch::autograd::Function<SegmentFunction> {
                             const std::vector<std::int64_t>& lengths) {
     at::Tensor out = empty_heads(q);
     variable_list saved{q, k, v, out};
-    for (const Run& run : runs_of(lengths)) {
+    for (const Run& run : runs_of(lengths, q.scalar_type())) {
       auto [part, logsumexp] = at::_scaled_dot_product_flash_attention_for_cpu(
-          slice(q, run), slice(k, run), slice(v, run), 0.0, true);
-      slice(out, run).copy_(part);
+          gathered(q, run), gathered(k, run), gathered(v, run), 0.0, true);
+      scatter(part, run, out);
       saved.push_back(std::move(logsumexp));
     }
     ctx->save_for_backward(std::move(saved));
@@ -73,15 +114,15 @@ struct SegmentFunction : torch::autograd::Function<SegmentFunction> {
     const auto lengths = ctx->saved_data["lengths"].toIntVector();
     for (std::size_t i = 0; i < 3; ++i) gradients[i] = empty_heads(saved[i]);
     std::size_t next = 4;
-    for (const Run& run : runs_of(lengths)) {
+    for (const Run& run : runs_of(lengths, saved[0].scalar_type())) {
       const auto [dq, dk, dv] =
           at::_scaled_dot_product_flash_attention_for_cpu_backward(
-              slice(grads[0], run), slice(saved[0], run), slice(saved[1], run),
-              slice(saved[2], run), slice(saved[3], run), saved[next++], 0.0,
-              true);
-      slice(gradients[0], run).copy_(dq);
-      slice(gradients[1], run).copy_(dk);
-      slice(gradients[2], run).copy_(dv);
+              gathered(grads[0], run), gathered(saved[0], run),
+              gathered(saved[1], run), gathered(saved[2], run),
+              gathered(saved[3], run), saved[next++], 0.0, true);
+      scatter(dq, run, gradients[0]);
+      scatter(dk, run, gradients[1]);
+      scatter(dv, run, gradients[2]);
     }
     return gradients;
   }

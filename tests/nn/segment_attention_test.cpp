@@ -64,6 +64,30 @@ TEST(SegmentAttention, equals_a_block_diagonal_mask) {
   }
 }
 
+// Rows of few lengths are made of the segments there.
+TEST(SegmentAttention, in_bf16_is_that_in_fp32_rounded) {
+  at::manual_seed(5);
+  const std::vector<std::int64_t> lengths = {40, 33, 32, 5, 1, 64};
+  const SplitHeads in = random_heads(175);
+  const at::Tensor dy = at::randn({1, 175, 48});
+  const auto rounded = [](const at::Tensor& x) {
+    return x.detach().to(at::kBFloat16).requires_grad_(true);
+  };
+  const SplitHeads half{rounded(in.q), rounded(in.k), rounded(in.v)};
+  const at::Tensor y = segment_attention(half, lengths);
+  y.backward(dy.to(at::kBFloat16));
+  const at::Tensor want = segment_attention(in, lengths);
+  want.backward(dy);
+  const auto near = [](const at::Tensor& a, const at::Tensor& b) {
+    return (a.to(at::kFloat) - b).abs().max().item<double>() <
+           0.03 * b.abs().max().item<double>();
+  };
+  EXPECT_TRUE(near(y, want));
+  EXPECT_TRUE(near(half.q.grad(), in.q.grad()));
+  EXPECT_TRUE(near(half.k.grad(), in.k.grad()));
+  EXPECT_TRUE(near(half.v.grad(), in.v.grad()));
+}
+
 TEST(SegmentAttention, takes_memory_in_proportion_to_the_tokens) {
   const std::vector<std::int64_t> lengths(512, 4);
   const SplitHeads in = random_heads(2048);
