@@ -44,6 +44,17 @@ std::string trained_text(const TrainSetup& setup) {
   return out;
 }
 
+std::string percent(const Utilisation& part) {
+  return number(100.0 * part.ratio(), "%.0f") + " %";
+}
+
+std::string packing_text(const RowBatches& data) {
+  const std::string before = percent(data.padded_utilisation());
+  if (!data.is_packed()) return "off, " + before + " of the tokens are real";
+  return "on, " + percent(data.utilisation()) +
+         " of the tokens are real, padded " + before;
+}
+
 const char* reason_text(StopReason reason) {
   switch (reason) {
     case StopReason::kFinished:
@@ -66,6 +77,7 @@ std::string setup_text(const TrainSetup& setup) {
   if (setup.eval_data) {
     out += "eval     " + counts_text(setup.eval_counts) + "\n";
   }
+  out += "packing  " + packing_text(*setup.train_data) + "\n";
   out += "compute  " + setup.base.compute.reason + ", " +
          std::to_string(setup.threads) + " threads\n";
   out += "steps    " + std::to_string(setup.steps) + " of " +

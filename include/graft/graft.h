@@ -9,6 +9,7 @@
 #include "graft/core.h"
 #include "graft/generate/generate.h"
 #include "graft/models/gpt.h"
+#include "graft/models/gpt_memory.h"
 #include "graft/nn/causal_lm.h"
 #include "graft/nn/embedding.h"
 #include "graft/nn/frozen_weight.h"

@@ -1,5 +1,5 @@
 // The whole model: embedding, decoder, head, and the loss. Entry points:
-// make_gpt, gpt_hidden_states.
+// make_gpt, gpt_config, gpt_hidden_states.
 #include "graft/models/gpt.h"
 
 #include <ATen/ATen.h>
@@ -106,6 +106,8 @@ class Gpt : public nn::CausalLm {
   void make_trainable() override;
   bool takes_segments() const override { return true; }
   void set_checkpoint_activations(bool on) override { recompute_ = on; }
+
+  const GptConfig& config() const { return config_; }
 
   // Calls visit(tensor) with what gpt_hidden_states lists.
   template <typename Visit>
@@ -306,15 +308,20 @@ std::shared_ptr<nn::CausalLm> make_gpt(const GptConfig& config,
   return model;
 }
 
-std::vector<at::Tensor> gpt_hidden_states(nn::CausalLm& model,
-                                          const nn::LmInput& input) {
-  auto* gpt = dynamic_cast<Gpt*>(&model);
+const GptConfig& gpt_config(const nn::CausalLm& model) {
+  const auto* gpt = dynamic_cast<const Gpt*>(&model);
   if (gpt == nullptr) {
     refuse_input("model", "one of another kind", "one of make_gpt");
   }
+  return gpt->config();
+}
+
+std::vector<at::Tensor> gpt_hidden_states(nn::CausalLm& model,
+                                          const nn::LmInput& input) {
+  gpt_config(model);  // refuses other kinds
   std::vector<at::Tensor> states;
-  gpt->run(input,
-           [&](const Stream& stream) { states.push_back(stream.sum()); });
+  dynamic_cast<Gpt&>(model).run(
+      input, [&](const Stream& stream) { states.push_back(stream.sum()); });
   return states;
 }
 

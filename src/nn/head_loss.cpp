@@ -241,4 +241,9 @@ at::Tensor head_loss(const at::Tensor& x, LinearSlot& head,
                  operation_work(rows, head, parameters));
 }
 
+std::int64_t head_loss_rows(std::int64_t vocabulary,
+                            std::int64_t element_bytes) {
+  return head_chunk_rows(vocabulary, element_bytes);
+}
+
 }  // namespace graft::nn

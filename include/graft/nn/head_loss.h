@@ -1,8 +1,11 @@
 // Cross-entropy of an output head without the logits of all tokens in memory
-// at once. Entry points: head_loss, frozen_head_loss.
+// at once. Entry points: head_loss, frozen_head_loss,
+// head_loss_rows.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
 
 #include "graft/nn/frozen_weight.h"
 #include "graft/nn/linear_slot.h"
@@ -21,5 +24,10 @@ at::Tensor frozen_head_loss(const at::Tensor& x,
 // or plain; with gradient to its parameters too.
 at::Tensor head_loss(const at::Tensor& x, LinearSlot& head,
                      const at::Tensor& targets);
+
+// Rows of `vocabulary` logits of `element_bytes` each that both hold at once
+// on the CPU, at most.
+std::int64_t head_loss_rows(std::int64_t vocabulary,
+                            std::int64_t element_bytes);
 
 }  // namespace graft::nn
