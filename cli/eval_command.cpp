@@ -117,7 +117,11 @@ EvalResult evaluate_data(const EvalArguments& arguments, BaseModel& base) {
       std::min(arguments.recipe.data.max_length, base.model->max_positions()));
   const TokenizedData data = load_rows(base, text, raw, options);
   out.counts = data.counts;
-  const RowBatches batches(data.rows, {.shuffle = false});
+  const RowBatches batches(
+      data.rows,
+      {.shuffle = false,
+       .packing = Packing::kAuto,
+       .pack_length = static_cast<std::int64_t>(options.max_length)});
   out.loss = evaluate(*base.model, batches);
   const std::vector<Question> questions = make_questions(raw, data);
   out.answers = static_cast<std::size_t>(

@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kMega = std::int64_t{1} << 20;
 // Kernels' code that is first run, packing buffers of the GEMMs, thread stacks.
-constexpr std::int64_t kRuntimeGrowth = 48 * kMega;
+constexpr std::int64_t kRuntimeGrowth = 20 * kMega;
 // Freed memory between live tensors that no tensor fits.
-constexpr double kFragmentation = 0.04;
+constexpr double kFragmentation = 0.1;
 // Decisions leave this part of the free memory to others.
 constexpr double kUsable = 0.9;
 constexpr std::int64_t kEpochsLookedAt = 4;

@@ -109,6 +109,16 @@ TEST(Recompute, adapters_get_the_same_bits) {
   }
 }
 
+TEST(Recompute, native_bf16_gets_the_same_bits) {
+  GptOptions options;
+  options.compute = nn::ComputeMode::kNative;
+  const auto model = make_gpt(test::tiny_config(false),
+                              test::random_source(at::kBFloat16), options);
+  adapt(*model, {kQkv0, kFc1, kFc2}, 0.3);
+  expect_same_bits(*model, input_of(some_ids(3, 7)), 6);
+  expect_same_bits(*model, masked_input(true), 6);
+}
+
 TEST(Recompute, dropout_is_at_work) {
   const auto model = tiny_model();
   adapt(*model, {kFc1}, 0.3);
