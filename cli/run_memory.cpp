@@ -68,8 +68,11 @@ struct FixedMemory {
 FixedMemory fixed_memory(const TrainSetup& setup) {
   FixedMemory out;
   out.present = resident_bytes();
-  out.weights = unread_mapped_bytes(weight_files(setup.base.directory));
   const bool full = setup.recipe.method == "full";
+  // Full training copies the weights and lets the files go.
+  if (!full) {
+    out.weights = unread_mapped_bytes(weight_files(setup.base.directory));
+  }
   const auto trained =
       full ? gpt_parameters(gpt_config(*setup.base.model))
            : static_cast<std::int64_t>(setup.plan.trainable_parameters());

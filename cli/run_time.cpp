@@ -23,6 +23,8 @@ constexpr double kEnoughSeconds = 3.0;
 // A long run may be measured for this part of it.
 constexpr double kEnoughPart = 0.03;
 constexpr std::int64_t kMostSteps = 64;
+// What a disk takes with a flush; slow ones take less.
+constexpr double kSavedBytesPerSecond = 250e6;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -173,6 +175,19 @@ std::int64_t evaluation_count(const TrainSetup& setup) {
   return setup.steps / every + (setup.steps % every == 0 ? 0 : 1);
 }
 
+// Saved states hold values and two moments; the result holds values.
+double seconds_of_saves(const TrainSetup& setup) {
+  const std::int64_t trained =
+      setup.recipe.method == "full"
+          ? gpt_parameters(gpt_config(*setup.base.model))
+          : static_cast<std::int64_t>(setup.plan.trainable_parameters());
+  const std::int64_t every = setup.recipe.training.save_every;
+  std::int64_t states = every == 0 ? 1 : setup.steps / every;
+  if (every > 0 && setup.steps % every != 0) ++states;
+  return static_cast<double>(trained * (12 * states + 4)) /
+         kSavedBytesPerSecond;
+}
+
 }  // namespace
 
 RunTime measure_time(TrainSetup& setup) {
@@ -195,7 +210,8 @@ RunTime measure_time(TrainSetup& setup) {
   const StepSeconds step = time_steps(model, piece, options, tokens);
   const auto size = static_cast<double>(piece.computed());
   out.seconds = tokens / size * step.gradients +
-                static_cast<double>(setup.steps) * step.update;
+                static_cast<double>(setup.steps) * step.update +
+                seconds_of_saves(setup);
   out.evaluations = evaluation_count(setup);
   if (out.evaluations > 0) {
     const double pass =
