@@ -121,7 +121,11 @@ EvalResult evaluate_data(const EvalArguments& arguments, BaseModel& base) {
                          " rows without a token to predict",
                   .hint = "Raise --max-length, or check the data"});
   }
-  const RowBatches batches(data.rows, {.shuffle = false});
+  const RowBatches batches(
+      data.rows,
+      {.shuffle = false,
+       .packing = Packing::kAuto,
+       .pack_length = static_cast<std::int64_t>(options.max_length)});
   out.loss = evaluate(*base.model, batches);
   if (!std::isfinite(out.loss.loss)) {
     throw Error(ErrorText{

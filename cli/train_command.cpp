@@ -17,6 +17,7 @@
 #include "interrupt.h"
 #include "recipe_arguments.h"
 #include "run_directory.h"
+#include "run_estimate.h"
 #include "train_report.h"
 #include "train_setup.h"
 
@@ -62,8 +63,9 @@ TrainArguments parse(const std::vector<std::string>& args) {
   app.add_option("what", words, "RECIPE.yaml, or MODEL DATA")->expected(0, 3);
   app.add_flag("--resume", resume, "Go on from the newest saved state");
   app.add_flag("--overwrite", overwrite, "Replace an earlier run");
-  app.add_flag("--dry-run", out.dry_run,
-               "Print plan, data counts and steps; train nothing");
+  app.add_flag(
+      "--dry-run", out.dry_run,
+      "Print plan, data counts, steps, memory and time; write nothing");
   app.add_flag("--json", out.json, "Print the result as one JSON object");
   const RecipeArguments recipe(app,
                                {"", "adapter", "data", "training", "compute"});
@@ -84,17 +86,19 @@ TrainArguments parse(const std::vector<std::string>& args) {
   return out;
 }
 
-int print_dry_run(const TrainSetup& setup, bool json) {
+int print_dry_run(TrainSetup& setup, bool json) {
+  const RunMemory memory = plan_memory(setup);
+  const RunTime time = measure_time(setup);
   if (json) {
-    std::cout << setup_json(setup);
+    std::cout << setup_json(setup, memory, time);
     return 0;
   }
   std::cout << setup_text(setup);
   if (setup.recipe.method == "adapter") {
     std::cout << '\n' << plan_to_text(setup.plan);
   }
-  std::cout << "\nNothing was trained. Estimates of memory and time are not "
-               "built in this version.\n";
+  std::cout << '\n' << memory_text(memory) << time_text(time);
+  std::cout << "\nNothing was written.\n";
   return 0;
 }
 
@@ -148,6 +152,7 @@ int run(TrainSetup& setup, const TrainArguments& arguments) {
                     {setup.base.directory, setup.recipe.data.train,
                      setup.recipe.data.eval_file});
   }
+  const RunMemory memory = plan_memory(setup);
   const RunDirectory directory(setup.recipe.output, arguments.mode);
   const auto state = directory.newest_state(make_identity(setup));
   const std::int64_t done = state ? state->integers.at("step") : 0;
@@ -155,7 +160,7 @@ int run(TrainSetup& setup, const TrainArguments& arguments) {
   directory.write_text("environment.json", environment_json(setup));
   // Last: with it the folder is a run.
   directory.write_text("recipe.yaml", recipe_to_yaml(setup.recipe));
-  std::cerr << setup_text(setup);
+  std::cerr << setup_text(setup) << memory_text(memory);
   if (arguments.mode == OutputMode::kResume) {
     std::cerr << "resumes  after step " << done << '\n';
   }

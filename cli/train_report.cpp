@@ -52,6 +52,17 @@ std::string trained_text(const TrainSetup& setup) {
   return out;
 }
 
+std::string percent(const Utilisation& part) {
+  return number(100.0 * part.ratio(), "%.0f") + " %";
+}
+
+std::string packing_text(const RowBatches& data) {
+  const std::string before = percent(data.padded_utilisation());
+  if (!data.is_packed()) return "off, " + before + " of the tokens are real";
+  return "on, " + percent(data.utilisation()) +
+         " of the tokens are real, padded " + before;
+}
+
 const char* reason_text(StopReason reason) {
   switch (reason) {
     case StopReason::kFinished:
@@ -74,6 +85,7 @@ std::string setup_text(const TrainSetup& setup) {
   if (setup.eval_data) {
     out += "eval     " + counts_text(setup.eval_counts) + "\n";
   }
+  out += "packing  " + packing_text(*setup.train_data) + "\n";
   out += "compute  " + setup.base.compute.reason + ", " +
          std::to_string(setup.threads) + " threads\n";
   out += "steps    " + std::to_string(setup.steps) + " of " +
@@ -82,7 +94,31 @@ std::string setup_text(const TrainSetup& setup) {
   return out;
 }
 
-std::string setup_json(const TrainSetup& setup) {
+namespace {
+
+Json memory_json(const RunMemory& memory) {
+  return {{"peak_bytes", memory.peak()},
+          {"present_bytes", memory.present},
+          {"weights_bytes", memory.weights},
+          {"trained_bytes", memory.trained},
+          {"activations_bytes", memory.activations},
+          {"work_bytes", memory.work},
+          {"tokens_at_once", memory.tokens},
+          {"checkpoint_activations", memory.recompute}};
+}
+
+Json time_json(const RunTime& time) {
+  return {{"seconds", time.seconds},
+          {"measured_seconds", time.measured},
+          {"computed_tokens", time.computed},
+          {"tokens_per_s", time.tokens_per_s},
+          {"evaluations", time.evaluations}};
+}
+
+}  // namespace
+
+std::string setup_json(const TrainSetup& setup, const RunMemory& memory,
+                       const RunTime& time) {
   const TrainingOptions& training = setup.recipe.training;
   Json json = {
       {"schema", "graft.train_setup/1"},
@@ -98,7 +134,9 @@ std::string setup_json(const TrainSetup& setup) {
       {"learning_rate", training.learning_rate},
       {"plan", setup.recipe.method == "adapter"
                    ? Json::parse(plan_to_json(setup.plan))
-                   : Json()}};
+                   : Json()},
+      {"memory", memory_json(memory)},
+      {"time", time_json(time)}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -8,6 +8,7 @@
 #include "graft/train/train.h"
 #include "progress_line.h"
 #include "run_directory.h"
+#include "run_estimate.h"
 #include "train_setup.h"
 
 namespace graft::cli {
@@ -15,8 +16,10 @@ namespace graft::cli {
 // Model, sites, data, compute choice, steps: a few lines.
 std::string setup_text(const TrainSetup& setup);
 
-// The same and the plan as one JSON object, for --dry-run --json.
-std::string setup_json(const TrainSetup& setup);
+// The same, the plan and the estimates as one JSON object, for --dry-run
+// --json.
+std::string setup_json(const TrainSetup& setup, const RunMemory& memory,
+                       const RunTime& time);
 
 // environment.json.
 std::string environment_json(const TrainSetup& setup);

@@ -39,6 +39,7 @@ const std::set<std::string> kFreeKeys = {
     "compute.device",
     "compute.dtype",
     "compute.threads",
+    "compute.checkpoint_activations",
 };
 
 void make_absolute(std::string& path) {
@@ -88,6 +89,15 @@ RawData read_data(const DataOptions& options) {
   return out;
 }
 
+// Under microbatch_mean the layout of micro batches moves the loss, so there
+// packing must be asked for.
+Packing packing_of(const Recipe& recipe) {
+  if (recipe.data.packing == "on") return Packing::kOn;
+  const bool is_auto = recipe.data.packing == "auto" &&
+                       recipe.training.loss_normalisation == "token_mean";
+  return is_auto ? Packing::kAuto : Packing::kOff;
+}
+
 std::unique_ptr<RowBatches> make_batches(TokenizedData data,
                                          const Recipe& recipe, bool training) {
   return std::make_unique<RowBatches>(
@@ -95,7 +105,9 @@ std::unique_ptr<RowBatches> make_batches(TokenizedData data,
       BatchOptions{.batch_size = recipe.training.batch_size,
                    .micro_batch_size = recipe.training.micro_batch_size,
                    .shuffle = training && recipe.data.shuffle,
-                   .seed = recipe.compute.seed});
+                   .seed = recipe.compute.seed,
+                   .packing = packing_of(recipe),
+                   .pack_length = recipe.data.max_length});
 }
 
 void load_data(TrainSetup& setup) {
@@ -233,6 +245,7 @@ RunIdentity make_identity(const TrainSetup& setup) {
   } else if (setup.eval_data) {
     out["data.eval"] = option_values(setup.recipe).at("data.eval");
   }
+  out["data.packing"] = setup.train_data->is_packed() ? "on" : "off";
   out["compute.device"] = setup.base.compute.device.str();
   out["compute.dtype"] =
       setup.base.compute.mode == nn::ComputeMode::kNative ? "native" : "fp32";

@@ -23,6 +23,7 @@ struct Arguments {
   std::int64_t tokens = 512;
   std::int64_t steps = 3;
   std::string dtype = "auto";
+  bool checkpoint = false;
 };
 
 Arguments parse(int argc, char** argv) {
@@ -35,6 +36,8 @@ Arguments parse(int argc, char** argv) {
       out.steps = std::stoll(argv[++i]);
     } else if (word == "--dtype" && i + 1 < argc) {
       out.dtype = argv[++i];
+    } else if (word == "--checkpoint") {
+      out.checkpoint = true;
     } else {
       out.model = word;
     }
@@ -91,6 +94,7 @@ int run(const Arguments& arguments) {
   const graft::Plan plan =
       graft::Selector::compile({all_linear()}).select(base.inventory);
   graft::inject(*base.model, plan);
+  base.model->set_checkpoint_activations(arguments.checkpoint);
 
   graft::TrainOptions options;
   options.steps = arguments.steps + 1;  // the first step warms up
@@ -111,6 +115,7 @@ int run(const Arguments& arguments) {
   seconds.erase(seconds.begin());
   std::cout << nlohmann::json{{"program", "graft"},
                               {"compute", base.compute.reason},
+                              {"checkpoint", arguments.checkpoint},
                               {"seconds", seconds},
                               {"peak_rss_mb", std::lround(peak_rss_mb())},
                               {"losses", losses}}

@@ -43,7 +43,9 @@ def contenders(model, tokens, dtype, steps):
     graft = pathlib.Path(os.environ["GRAFT_BIN"]).with_name("graft-step")
     common = ["--tokens", tokens, "--steps", steps]
     peft = [sys.executable, HERE / "peft_step.py", model, *common]
-    programs = {"graft": [graft, model, *common], "peft": peft}
+    programs = {"graft": [graft, model, *common],
+                "graft_checkpoint": [graft, model, *common, "--checkpoint"],
+                "peft": peft}
     if dtype != "float32":
         programs["peft_tuned"] = [*peft, "--adapters-in-base-dtype"]
     return programs
@@ -70,11 +72,17 @@ def report(case, seconds, last):
         if "compute" in last[name]:
             line[name]["compute"] = last[name]["compute"]
     for name in seconds:
-        if name != "graft":
+        if name == "graft_checkpoint":
+            line["checkpoint_over_graft"] = round(
+                min(seconds[name]) / min(seconds["graft"]), 3)
+        elif name != "graft":
             line[f"{name}_over_graft"] = round(
                 min(seconds[name]) / min(seconds["graft"]), 3)
             line[f"memory_graft_over_{name}"] = round(
                 last["graft"]["peak_rss_mb"] / last[name]["peak_rss_mb"], 3)
+            line[f"memory_checkpoint_over_{name}"] = round(
+                last["graft_checkpoint"]["peak_rss_mb"] /
+                last[name]["peak_rss_mb"], 3)
     print(json.dumps(line), flush=True)
 
 

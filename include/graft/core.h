@@ -9,6 +9,7 @@
 #include "graft/base/half.h"
 #include "graft/base/host_tensor.h"
 #include "graft/base/logger.h"
+#include "graft/base/process_memory.h"
 #include "graft/base/row_set.h"
 #include "graft/formats/adapter_record.h"
 #include "graft/formats/hf/adapter.h"

@@ -51,8 +51,8 @@ DType storage_of(const ShardedSafetensors& weights, const RowsByName& rows) {
   return storage.value_or(DType::kF32);
 }
 
-GptConfig gpt_config(const ModelConfig& config,
-                     const GenerationConfig& generation) {
+GptConfig make_gpt_config(const ModelConfig& config,
+                          const GenerationConfig& generation) {
   GptConfig out;
   out.vocab_size = config.vocab_size;
   out.hidden_size = config.hidden_size;
@@ -99,7 +99,7 @@ BaseModel load_base_model(const std::filesystem::path& directory,
     return blocks;
   };
   base.model =
-      make_gpt(gpt_config(base.config, base.generation), source,
+      make_gpt(make_gpt_config(base.config, base.generation), source,
                {base.compute.mode, base.compute.layout, base.compute.device});
   return base;
 }

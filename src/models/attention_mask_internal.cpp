@@ -46,6 +46,21 @@ std::optional<std::vector<nn::AttentionSegment>> make_segments(
 
 }  // namespace
 
+AttentionPattern make_packed_pattern(const std::vector<std::int64_t>& lengths,
+                                     const at::TensorOptions& options) {
+  AttentionPattern out;
+  if (!nn::has_causal_attention(options)) {
+    out.lengths = lengths;
+    return out;
+  }
+  std::int64_t begin = 0;
+  for (const std::int64_t length : lengths) {
+    out.segments.push_back({0, begin, begin + length});
+    begin += length;
+  }
+  return out;
+}
+
 AttentionPattern make_attention_pattern(const at::Tensor& mask,
                                         AttentionSpan span,
                                         const at::TensorOptions& options) {
@@ -53,11 +68,11 @@ AttentionPattern make_attention_pattern(const at::Tensor& mask,
   const at::Tensor real = mask.defined() ? mask.ne(0) : at::Tensor();
   if (!span.cached && nn::has_causal_attention(options)) {
     auto segments = make_segments(real, span);
-    if (segments) return {false, {}, *std::move(segments)};
+    if (segments) return {false, {}, *std::move(segments), {}};
   }
   const bool all_real = !real.defined() || real.all().item<bool>();
   if (span.past == 0 && (all_real || is_right_padded(real))) {
-    return {span.queries > 1, {}};
+    return {span.queries > 1, {}, {}, {}};
   }
   if (all_real && span.queries == 1) return {};
   const std::int64_t keys = span.past + span.queries;
@@ -73,7 +88,7 @@ AttentionPattern make_attention_pattern(const at::Tensor& mask,
   const double hidden = -std::numeric_limits<double>::infinity();
   at::Tensor bias = at::zeros(seen.sizes(), options);
   bias.masked_fill_(seen.logical_not(), hidden);
-  return {false, bias.unsqueeze(1)};
+  return {false, bias.unsqueeze(1), {}, {}};
 }
 
 }  // namespace graft

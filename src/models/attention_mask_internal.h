@@ -1,5 +1,5 @@
 // Which keys each query may see, in the form that attention kernels like best.
-// Entry point: make_attention_pattern. Private to models.
+// Entry points: make_attention_pattern, make_packed_pattern. Private to models.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,13 +11,15 @@
 
 namespace graft {
 
-// At most one of the three. `segments`: what nn::causal_attention takes;
+// At most one of the four. `segments`: what nn::causal_attention takes;
+// `lengths`: of the sequences in the one row, for nn::segment_attention;
 // `causal`: LibTorch's causal kernel; `bias` (B or 1, 1, T, S) is added to the
 // scores. None: every key is seen.
 struct AttentionPattern {
   bool causal = false;
   at::Tensor bias;
   std::vector<nn::AttentionSegment> segments;
+  std::vector<std::int64_t> lengths;
 };
 
 struct AttentionSpan {
@@ -35,5 +37,9 @@ struct AttentionSpan {
 AttentionPattern make_attention_pattern(const at::Tensor& mask,
                                         AttentionSpan span,
                                         const at::TensorOptions& options);
+
+// For sequences of these lengths end to end in one row.
+AttentionPattern make_packed_pattern(const std::vector<std::int64_t>& lengths,
+                                     const at::TensorOptions& options);
 
 }  // namespace graft

@@ -1,5 +1,5 @@
 // The whole model: embedding, decoder, head, and the loss. Entry points:
-// make_gpt, gpt_hidden_states.
+// make_gpt, gpt_config, gpt_hidden_states.
 #include "graft/models/gpt.h"
 
 #include <ATen/ATen.h>
@@ -58,6 +58,37 @@ std::string sizes_text(const at::Tensor& tensor) {
   return text + "]";
 }
 
+void check_segments(const nn::LmInput& input) {
+  if (input.segments.empty()) return;
+  if (input.cache != nullptr || input.attention_mask.defined()) {
+    refuse_input("segments", "a mask or a cache beside them", "neither");
+  }
+  std::int64_t total = 0;
+  for (const std::int64_t length : input.segments) {
+    if (length < 1) {
+      refuse_input("segments", "one of length " + std::to_string(length),
+                   "lengths of at least 1");
+    }
+    total += length;
+  }
+  if (input.input_ids.size(0) != 1 || input.input_ids.size(1) != total) {
+    refuse_input("segments",
+                 std::to_string(total) + " tokens for input_ids of " +
+                     sizes_text(input.input_ids),
+                 "one row of as many tokens");
+  }
+}
+
+// 0, 1, ... in each segment.
+at::Tensor segment_positions(const std::vector<std::int64_t>& segments,
+                             at::Device device) {
+  std::vector<at::Tensor> parts;
+  parts.reserve(segments.size());
+  for (const std::int64_t length : segments)
+    parts.push_back(at::arange(length));
+  return at::cat(parts).to(device);
+}
+
 class Gpt : public nn::CausalLm {
  public:
   Gpt(const GptConfig& config, const WeightSource& source,
@@ -73,6 +104,10 @@ class Gpt : public nn::CausalLm {
   std::int64_t max_positions() const override { return config_.max_positions; }
   at::Device device() const override { return device_; }
   void make_trainable() override;
+  bool takes_segments() const override { return true; }
+  void set_checkpoint_activations(bool on) override { recompute_ = on; }
+
+  const GptConfig& config() const { return config_; }
 
   // Calls visit(tensor) with what gpt_hidden_states lists.
   template <typename Visit>
@@ -82,10 +117,10 @@ class Gpt : public nn::CausalLm {
   LayerContext make_context(const nn::LmInput& input, GptCache* cache) const;
   nn::RotaryTable rotary_of(const nn::LmInput& input, std::int64_t past) const;
   GptCache* checked_cache(const nn::LmInput& input) const;
-  at::Tensor plain_loss(const at::Tensor& rows, const at::Tensor& targets);
 
   GptConfig config_;
   at::Device device_;
+  bool recompute_ = false;
   std::shared_ptr<LmEmbedding> embedding_;
   std::shared_ptr<Decoder> decoder_;
   std::shared_ptr<nn::ColumnParallelLinear> output_layer_;
@@ -115,6 +150,7 @@ GptCache* Gpt::checked_cache(const nn::LmInput& input) const {
   if (input.input_ids.dim() != 2) {
     refuse_input("input_ids", sizes_text(input.input_ids), "[batch, tokens]");
   }
+  check_segments(input);
   if (input.cache == nullptr) return nullptr;
   auto* cache = dynamic_cast<GptCache*>(input.cache);
   if (cache == nullptr) {
@@ -141,6 +177,8 @@ nn::RotaryTable Gpt::rotary_of(const nn::LmInput& input,
                    sizes_text(input.input_ids));
     }
     positions = positions.to(device_).reshape({-1});
+  } else if (!input.segments.empty()) {
+    positions = segment_positions(input.segments, device_);
   } else {
     positions = at::arange(past, past + tokens, at::TensorOptions(device_));
   }
@@ -158,6 +196,13 @@ LayerContext Gpt::make_context(const nn::LmInput& input,
                                GptCache* cache) const {
   const std::int64_t past = cache == nullptr ? 0 : cache->length();
   const std::int64_t tokens = input.input_ids.size(1);
+  const auto options = at::TensorOptions(device_).dtype(
+      embedding_->words->frozen() ? embedding_->words->frozen()->compute_type()
+                                  : at::kFloat);
+  if (!input.segments.empty()) {
+    return {rotary_of(input, 0), make_packed_pattern(input.segments, options),
+            nullptr};
+  }
   at::Tensor mask = input.attention_mask;
   if (mask.defined()) {
     if (mask.dim() != 2 || mask.size(0) != input.input_ids.size(0) ||
@@ -167,9 +212,6 @@ LayerContext Gpt::make_context(const nn::LmInput& input,
     }
     mask = mask.to(device_);
   }
-  const auto options = at::TensorOptions(device_).dtype(
-      embedding_->words->frozen() ? embedding_->words->frozen()->compute_type()
-                                  : at::kFloat);
   return {rotary_of(input, past),
           make_attention_pattern(
               mask, {input.input_ids.size(0), tokens, past, cache != nullptr},
@@ -185,7 +227,11 @@ void Gpt::run(const nn::LmInput& input, Visit visit) {
   Stream stream{embedding_->words->forward(input.input_ids.to(device_)), {}};
   for (const auto& layer : decoder_->layers) {
     visit(stream);
-    stream = layer->forward(std::move(stream), context);
+    if (recompute_ && cache == nullptr) {
+      stream = {layer->forward_recomputed(stream.sum(), context), {}};
+    } else {
+      stream = layer->forward(std::move(stream), context);
+    }
   }
   visit(Stream{take_norm(stream, *decoder_->final_norm), {}});
   if (cache != nullptr) cache->advance(input.input_ids.size(1));
@@ -199,10 +245,6 @@ at::Tensor Gpt::hidden(const nn::LmInput& input) {
 
 at::Tensor Gpt::logits(const at::Tensor& hidden) {
   return output_layer_->forward(hidden).to(at::kFloat);
-}
-
-at::Tensor Gpt::plain_loss(const at::Tensor& rows, const at::Tensor& targets) {
-  return at::cross_entropy_loss(logits(rows), targets, {}, at::Reduction::Sum);
 }
 
 at::Tensor Gpt::loss_sum(const at::Tensor& hidden, const at::Tensor& labels) {
@@ -229,9 +271,7 @@ at::Tensor Gpt::loss_sum(const at::Tensor& hidden, const at::Tensor& labels) {
   }
   const at::Tensor rows =
       hidden.reshape({-1, config_.hidden_size}).index_select(0, places);
-  const bool plain = output_layer_->op() || !output_layer_->is_frozen();
-  return plain ? plain_loss(rows, targets)
-               : nn::frozen_head_loss(rows, output_layer_->frozen(), targets);
+  return nn::head_loss(rows, *output_layer_, targets);
 }
 
 std::unique_ptr<nn::KvCache> Gpt::make_cache(std::int64_t batch,
@@ -272,15 +312,20 @@ std::shared_ptr<nn::CausalLm> make_gpt(const GptConfig& config,
   return model;
 }
 
-std::vector<at::Tensor> gpt_hidden_states(nn::CausalLm& model,
-                                          const nn::LmInput& input) {
-  auto* gpt = dynamic_cast<Gpt*>(&model);
+const GptConfig& gpt_config(const nn::CausalLm& model) {
+  const auto* gpt = dynamic_cast<const Gpt*>(&model);
   if (gpt == nullptr) {
     refuse_input("model", "one of another kind", "one of make_gpt");
   }
+  return gpt->config();
+}
+
+std::vector<at::Tensor> gpt_hidden_states(nn::CausalLm& model,
+                                          const nn::LmInput& input) {
+  gpt_config(model);  // refuses other kinds
   std::vector<at::Tensor> states;
-  gpt->run(input,
-           [&](const Stream& stream) { states.push_back(stream.sum()); });
+  dynamic_cast<Gpt&>(model).run(
+      input, [&](const Stream& stream) { states.push_back(stream.sum()); });
   return states;
 }
 

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "graft/base/error.h"
+#include "graft/nn/recompute.h"
+#include "graft/nn/segment_attention.h"
 #include "graft/nn/swiglu.h"
 
 namespace graft {
@@ -76,6 +78,9 @@ at::Tensor WeightReader::bias(const std::string& prefix, bool wanted,
 
 at::Tensor CoreAttention::forward(const nn::SplitHeads& in,
                                   const AttentionPattern& pattern) const {
+  if (!pattern.lengths.empty()) {
+    return nn::segment_attention(in, pattern.lengths);
+  }
   const bool grouped = in.q.size(1) != in.k.size(1);
   const std::optional<at::Tensor> bias =
       pattern.bias.defined() ? std::optional<at::Tensor>(pattern.bias)
@@ -193,6 +198,27 @@ Stream DecoderLayer::forward(Stream stream, const LayerContext& context) {
       self_attention_->forward(take_norm(stream, *input_layernorm_), context);
   stream.delta = mlp_->forward(take_norm(stream, *pre_mlp_layernorm_));
   return stream;
+}
+
+at::Tensor DecoderLayer::forward_recomputed(const at::Tensor& x,
+                                            const LayerContext& context) {
+  const auto self = std::static_pointer_cast<DecoderLayer>(shared_from_this());
+  return nn::recomputed(x,
+                        {[self, context](const at::Tensor& input) {
+                           return self->forward({input, {}}, context).sum();
+                         },
+                         parameters(), [self] { return self->state_key(); }});
+}
+
+std::uint64_t DecoderLayer::state_key() const {
+  std::uint64_t key = is_training() ? 1 : 0;
+  for (const auto& module : modules(false)) {
+    const auto* slot = dynamic_cast<const nn::LinearSlot*>(module.get());
+    if (slot == nullptr || !slot->op()) continue;
+    // FNV-1a's step, over numbers that are well mixed already.
+    key = (key ^ slot->op()->state_key()) * 0x100000001b3ULL;
+  }
+  return key;
 }
 
 }  // namespace graft

@@ -97,8 +97,13 @@ class DecoderLayer : public torch::nn::Module {
   DecoderLayer(const GptConfig& config, const WeightReader& reader,
                std::int64_t layer);
   Stream forward(Stream stream, const LayerContext& context);
+  // The whole sum after the layer; keeps x alone for backward.
+  at::Tensor forward_recomputed(const at::Tensor& x,
+                                const LayerContext& context);
 
  private:
+  std::uint64_t state_key() const;
+
   std::shared_ptr<nn::RmsNorm> input_layernorm_;
   std::shared_ptr<SelfAttention> self_attention_;
   std::shared_ptr<nn::RmsNorm> pre_mlp_layernorm_;

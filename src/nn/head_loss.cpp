@@ -1,13 +1,17 @@
-// Per chunk of rows: logits into one reused buffer, softmax in place, dx from
-// it. Backward only scales.
+// Per chunk of rows: logits into one buffer, softmax in place, gradients of x
+// and of the head's parameters from it. Backward only scales.
 #include "graft/nn/head_loss.h"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 #include <vector>
 
+#include "nn/head_loss_internal.h"
 #include "nn/row_tensor_internal.h"
 
 namespace graft::nn {
@@ -16,21 +20,28 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-struct HeadLoss {
-  at::Tensor loss;  // scalar, fp32
-  at::Tensor dx;    // undefined unless asked for
+// A few rows of the input. `dx` is written whole when it is defined.
+struct HeadChunk {
+  at::Tensor x;
+  at::Tensor targets;
+  at::Tensor dx;
+  bool gradient = false;  // of anything
 };
 
-// Logits of one chunk take about 64 MiB in fp32; below 128 rows the products
-// get slow.
-std::int64_t chunk_rows(std::int64_t vocabulary) {
-  constexpr std::int64_t kElements = std::int64_t{16} << 20;
-  return std::clamp<std::int64_t>(kElements / vocabulary, 128, 1024);
-}
+// Loss of a chunk; adds to the gradients of parameters.
+using ChunkLoss = std::function<double(HeadChunk& chunk)>;
 
-// Turns `logits` (n, vocabulary) into the gradient; returns the loss.
-double chunk_loss(at::Tensor& logits, const at::Tensor& targets,
-                  bool gradient) {
+// One kind of head at work.
+struct HeadWork : public torch::CustomClassHolder {
+  std::int64_t rows = 1;  // of a chunk
+  ChunkLoss chunk_loss;
+  variable_list gradients;  // of the parameters, fp32
+};
+using HeadWorkPtr = c10::intrusive_ptr<HeadWork>;
+
+// Turns `logits` (n, vocabulary) into their gradient; returns the loss.
+double softmax_loss(at::Tensor& logits, const at::Tensor& targets,
+                    bool gradient) {
   const std::int64_t n = logits.size(0);
   const std::int64_t width = logits.size(1);
   if (!has_row_kernels(logits)) {
@@ -54,45 +65,144 @@ double chunk_loss(at::Tensor& logits, const at::Tensor& targets,
   return sum;
 }
 
-HeadLoss head_loss(const at::Tensor& x, const FrozenWeight& head,
-                   const at::Tensor& targets, bool gradient) {
+// Without row kernels the softmax takes a few fp32 copies of the chunk.
+std::int64_t rows_of_chunk(const at::Tensor& x, std::int64_t vocabulary) {
+  constexpr std::int64_t kCopies = 16;  // bytes
+  return head_chunk_rows(vocabulary,
+                         has_row_kernels(x)
+                             ? static_cast<std::int64_t>(x.element_size())
+                             : kCopies);
+}
+
+// Summed loss, and the gradient of x into `dx` when it is defined.
+double run(const HeadWork& work, const at::Tensor& x, const at::Tensor& targets,
+           const at::Tensor& dx, bool gradient) {
   const std::int64_t n = x.size(0);
-  const std::int64_t step = std::min(chunk_rows(head.out()), n);
-  at::Tensor buffer = at::empty({step, head.out()}, x.options());
-  HeadLoss out;
-  if (gradient) out.dx = at::empty_like(x);
   double sum = 0.0;
-  for (std::int64_t begin = 0; begin < n; begin += step) {
-    const std::int64_t count = std::min(step, n - begin);
-    at::Tensor logits = buffer.narrow(0, 0, count);
-    head.multiply_out(x.narrow(0, begin, count), logits);
-    sum += chunk_loss(logits, targets.narrow(0, begin, count), gradient);
-    if (gradient) {
-      at::Tensor dx = out.dx.narrow(0, begin, count);
-      head.multiply_transposed_out(logits, dx);
-    }
+  for (std::int64_t begin = 0; begin < n; begin += work.rows) {
+    const std::int64_t count = std::min(work.rows, n - begin);
+    HeadChunk chunk{x.narrow(0, begin, count), targets.narrow(0, begin, count),
+                    dx.defined() ? dx.narrow(0, begin, count) : at::Tensor(),
+                    gradient};
+    sum += work.chunk_loss(chunk);
   }
-  out.loss = at::full({}, sum, x.options().dtype(at::kFloat));
-  return out;
+  return sum;
+}
+
+at::Tensor scalar_of(double sum, const at::Tensor& x) {
+  return at::full({}, sum, x.options().dtype(at::kFloat));
 }
 
 struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
-                            const c10::intrusive_ptr<FrozenWeight>& head,
-                            const at::Tensor& targets) {
-    HeadLoss out = head_loss(x, *head, targets, true);
-    ctx->save_for_backward({out.dx});
-    return out.loss;
+                            at::TensorList, const at::Tensor& targets,
+                            const HeadWorkPtr& work) {
+    const at::Tensor dx = x.requires_grad() ? at::empty_like(x) : at::Tensor();
+    const double sum = run(*work, x, targets, dx, true);
+    variable_list saved{dx};
+    std::ranges::move(std::exchange(work->gradients, {}),
+                      std::back_inserter(saved));
+    ctx->save_for_backward(std::move(saved));
+    return scalar_of(sum, x);
   }
 
+  // Gradients of x, of the parameters, and nothing for targets and work.
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    variable_list out(3);
+    const variable_list saved = ctx->get_saved_variables();
+    variable_list out(saved.size() + 2);
     if (!grads[0].defined()) return out;
-    const at::Tensor dx = ctx->get_saved_variables()[0];
-    out[0] = dx * grads[0];
+    for (std::size_t i = 0; i < saved.size(); ++i) {
+      if (saved[i].defined()) out[i] = saved[i] * grads[0];
+    }
     return out;
   }
 };
+
+at::Tensor loss_of(const at::Tensor& x, at::TensorList parameters,
+                   const at::Tensor& targets, const HeadWorkPtr& work) {
+  const at::Tensor wanted = targets.contiguous();
+  const bool tracked =
+      at::GradMode::is_enabled() && (x.requires_grad() || !parameters.empty());
+  if (tracked) return HeadLossFunction::apply(x, parameters, wanted, work);
+  const at::NoGradGuard no_grad;
+  return scalar_of(run(*work, x, wanted, {}, false), x);
+}
+
+// The buffer for logits, `count` rows of it.
+class LogitBuffer {
+ public:
+  LogitBuffer(const at::Tensor& x, std::int64_t rows, std::int64_t width)
+      : all_(at::empty({std::min(rows, x.size(0)), width}, x.options())) {}
+  at::Tensor rows(std::int64_t count) const { return all_.narrow(0, 0, count); }
+
+ private:
+  at::Tensor all_;
+};
+
+// An own weight: its gradient grows by one product a chunk, in place.
+HeadWorkPtr own_weight_work(const at::Tensor& x, const at::Tensor& weight,
+                            bool gradient) {
+  auto work = c10::make_intrusive<HeadWork>();
+  work->rows = rows_of_chunk(x, weight.size(0));
+  const at::Tensor values = weight.detach();
+  at::Tensor total;
+  if (gradient) {
+    total = at::zeros_like(values);
+    work->gradients.push_back(total);
+  }
+  const LogitBuffer buffer(x, work->rows, weight.size(0));
+  work->chunk_loss = [=](HeadChunk& chunk) mutable {
+    at::Tensor logits = buffer.rows(chunk.x.size(0));
+    at::mm_out(logits, chunk.x, values.t());
+    const double loss = softmax_loss(logits, chunk.targets, chunk.gradient);
+    if (chunk.dx.defined()) at::mm_out(chunk.dx, logits, values);
+    if (total.defined()) total.addmm_(logits.t(), chunk.x);
+    return loss;
+  };
+  return work;
+}
+
+// Any operation: the graph of one chunk at a time is built and differentiated.
+HeadWorkPtr operation_work(const at::Tensor& x, LinearSlot& head,
+                           const variable_list& parameters) {
+  auto work = c10::make_intrusive<HeadWork>();
+  work->rows = rows_of_chunk(x, head.out());
+  for (const at::Tensor& parameter : parameters) {
+    work->gradients.push_back(at::zeros_like(parameter.detach()));
+  }
+  const variable_list totals = work->gradients;
+  work->chunk_loss = [&head, parameters, totals](HeadChunk& chunk) {
+    const at::AutoGradMode graph(chunk.gradient);
+    const at::Tensor input = chunk.x.detach();
+    input.requires_grad_(chunk.dx.defined());
+    const at::Tensor logits = head.forward(input).contiguous();
+    // The gradient takes the place of the logits; whoever saved them for
+    // backward is told by the version.
+    at::Tensor values = logits.detach();
+    values.unsafeGetTensorImpl()->bump_version();
+    const double loss = softmax_loss(values, chunk.targets, chunk.gradient);
+    if (!chunk.gradient) return loss;
+    variable_list wanted = parameters;
+    if (chunk.dx.defined()) wanted.push_back(input);
+    const variable_list found =
+        torch::autograd::grad({logits}, wanted, {values}, false, false, true);
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < totals.size(); ++i) {
+      if (found[i].defined()) totals[i].add_(found[i]);
+    }
+    if (chunk.dx.defined()) chunk.dx.copy_(found.back());
+    return loss;
+  };
+  return work;
+}
+
+variable_list trained_parameters_of(const LinearSlot& head) {
+  variable_list out;
+  for (const at::Tensor& parameter : head.parameters()) {
+    if (parameter.requires_grad()) out.push_back(parameter);
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -100,12 +210,40 @@ at::Tensor frozen_head_loss(const at::Tensor& x,
                             const c10::intrusive_ptr<FrozenWeight>& head,
                             const at::Tensor& targets) {
   const at::Tensor rows = x.contiguous();
-  const at::Tensor wanted = targets.contiguous();
-  if (at::GradMode::is_enabled() && rows.requires_grad()) {
-    return HeadLossFunction::apply(rows, head, wanted);
+  auto work = c10::make_intrusive<HeadWork>();
+  work->rows = rows_of_chunk(rows, head->out());
+  const LogitBuffer buffer(rows, work->rows, head->out());
+  work->chunk_loss = [buffer, head](HeadChunk& chunk) {
+    at::Tensor logits = buffer.rows(chunk.x.size(0));
+    head->multiply_out(chunk.x, logits);
+    const double loss = softmax_loss(logits, chunk.targets, chunk.gradient);
+    if (chunk.dx.defined()) head->multiply_transposed_out(logits, chunk.dx);
+    return loss;
+  };
+  return loss_of(rows, {}, targets, work);
+}
+
+at::Tensor head_loss(const at::Tensor& x, LinearSlot& head,
+                     const at::Tensor& targets) {
+  if (!head.op() && !head.bias().defined()) {
+    if (head.is_frozen()) return frozen_head_loss(x, head.frozen(), targets);
+    const at::Tensor& weight = head.weight();
+    const bool trained = at::GradMode::is_enabled() && weight.requires_grad();
+    const at::Tensor rows = x.contiguous();
+    return loss_of(rows, trained ? at::TensorList(weight) : at::TensorList(),
+                   targets, own_weight_work(rows, weight, trained));
   }
-  const at::NoGradGuard no_grad;
-  return head_loss(rows, *head, wanted, false).loss;
+  const at::Tensor rows = x.contiguous();
+  const variable_list parameters = at::GradMode::is_enabled()
+                                       ? trained_parameters_of(head)
+                                       : variable_list();
+  return loss_of(rows, parameters, targets,
+                 operation_work(rows, head, parameters));
+}
+
+std::int64_t head_loss_rows(std::int64_t vocabulary,
+                            std::int64_t element_bytes) {
+  return head_chunk_rows(vocabulary, element_bytes);
 }
 
 }  // namespace graft::nn

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "peft/counter_random_internal.h"
 #include "peft/dropout_mask_internal.h"
 #include "peft/low_rank_product_internal.h"
 
@@ -61,6 +62,11 @@ bool AdaptedLinear::overlaps(RowSet rows) const {
   return std::any_of(
       adapters_.begin(), adapters_.end(),
       [&](const auto& other) { return other->site().rows.overlaps(rows); });
+}
+
+std::uint64_t AdaptedLinear::state_key() const {
+  const std::uint64_t place = join_keys(counter.step, counter.micro_batch);
+  return join_keys(join_keys(place, counter.seed), enabled ? 1 : 0);
 }
 
 at::Tensor AdaptedLinear::forward(const nn::LinearSlot& slot,

@@ -34,6 +34,8 @@ class AdapterParameters : public torch::nn::Module {
 class AdaptedLinear : public torch::nn::Module, public nn::LinearOp {
  public:
   at::Tensor forward(const nn::LinearSlot& slot, const at::Tensor& x) override;
+  // Of `enabled` and `counter`.
+  std::uint64_t state_key() const override;
 
   // Registers the adapter; rows must be free.
   void add(Site site, at::Tensor a, at::Tensor b);

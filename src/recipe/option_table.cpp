@@ -98,30 +98,32 @@ Row eval_row() {
 }
 
 std::vector<Row> data_rows() {
-  return {path_row(
-              {"data.train", "file",
-               "Training rows: JSONL of prompt + completion, or text."},
-              [](auto& r) -> auto& { return r.data.train; }, PathKind::kFile),
-          eval_row(),
-          row(
-              {"data.max_length", "whole number >= 2",
-               "Longest row in tokens; longer ones are cut."},
-              [](auto& r) -> auto& { return r.data.max_length; },
-              IntegerCodec{.minimum = 2}),
-          row(
-              {"data.packing", "auto | off",
-               "Several rows in one sequence; auto is off in this version."},
-              [](auto& r) -> auto& { return r.data.packing; },
-              ChoiceCodec{{"auto", "off"}, {"on"}}),
-          row(
-              {"data.shuffle", "true | false",
-               "A new order each epoch, drawn from the seed."},
-              [](auto& r) -> auto& { return r.data.shuffle; }, BooleanCodec{}),
-          row(
-              {"data.loss_on", "answers | all",
-               "Learn the completions only, or every token."},
-              [](auto& r) -> auto& { return r.data.loss_on; },
-              ChoiceCodec{{"answers", "all"}})};
+  return {
+      path_row(
+          {"data.train", "file",
+           "Training rows: JSONL of prompt + completion, or text."},
+          [](auto& r) -> auto& { return r.data.train; }, PathKind::kFile),
+      eval_row(),
+      row(
+          {"data.max_length", "whole number >= 2",
+           "Longest row in tokens; longer ones are cut."},
+          [](auto& r) -> auto& { return r.data.max_length; },
+          IntegerCodec{.minimum = 2}),
+      row(
+          {"data.packing", "auto | on | off",
+           "Rows end to end, none seeing another; auto: when a tenth would be "
+           "padding."},
+          [](auto& r) -> auto& { return r.data.packing; },
+          ChoiceCodec{{"auto", "on", "off"}}),
+      row(
+          {"data.shuffle", "true | false",
+           "A new order each epoch, drawn from the seed."},
+          [](auto& r) -> auto& { return r.data.shuffle; }, BooleanCodec{}),
+      row(
+          {"data.loss_on", "answers | all",
+           "Learn the completions only, or every token."},
+          [](auto& r) -> auto& { return r.data.loss_on; },
+          ChoiceCodec{{"answers", "all"}})};
 }
 
 std::vector<Row> length_rows() {
@@ -144,7 +146,7 @@ std::vector<Row> length_rows() {
               IntegerCodec{.minimum = 1, .maximum = 1 << 20}),
           row(
               {"training.micro_batch_size", "auto, or whole number >= 1",
-               "Sequences computed at once; auto fits 4096 tokens."},
+               "Sequences, or packs, computed at once; auto fits 4096 tokens."},
               [](auto& r) -> auto& { return r.training.micro_batch_size; },
               OptionalCodec<IntegerCodec>{{.minimum = 1}, "auto"})};
 }
@@ -234,10 +236,12 @@ std::vector<Row> compute_rows() {
           [](auto& r) -> auto& { return r.compute.dtype; },
           ChoiceCodec{{"auto", "fp32", "native"}}),
       row(
-          {"compute.checkpoint_activations", "auto | off",
-           "Recompute instead of keeping; auto is off in this version."},
+          {"compute.checkpoint_activations", "auto | on | off",
+           "Compute blocks again in backward; auto: when memory would not "
+           "suffice "
+           "otherwise."},
           [](auto& r) -> auto& { return r.compute.checkpoint_activations; },
-          ChoiceCodec{{"auto", "off"}, {"on"}}),
+          ChoiceCodec{{"auto", "on", "off"}}),
       row(
           {"compute.weight_layout", "auto | blocks | packed",
            "Base weights where they lie in the file, or in one copy."},

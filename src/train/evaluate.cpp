@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "graft/base/error.h"
 #include "train/train_run_internal.h"
 
 namespace graft {
@@ -15,6 +16,15 @@ at::Tensor training::batch_loss(nn::CausalLm& model, const MicroBatch& batch,
   if (batch.attention_mask.defined()) {
     input.attention_mask = batch.attention_mask.to(device);
   }
+  if (!batch.segments.empty() && !model.takes_segments()) {
+    throw ConfigError(ErrorText{
+        .operation = "train",
+        .what = "data.packing: this model cannot keep packed rows apart",
+        .got = "on",
+        .expected = "off",
+        .hint = "Its class does not override CausalLm::takes_segments"});
+  }
+  input.segments = batch.segments;
   return model.loss_sum(model.hidden(input), batch.labels.to(device));
 }
 

@@ -1,4 +1,5 @@
-// Shuffles, splits and pads rows of tokens. Entry point: RowBatches.
+// Shuffles rows of tokens, splits them into micro batches and pads or joins
+// them. Entry point: RowBatches.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -7,16 +8,10 @@
 
 #include "graft/base/error.h"
 #include "graft/train/batch.h"
+#include "train/row_packing_internal.h"
 #include "train/shuffle_internal.h"
 
 namespace graft {
-namespace {
-
-std::int64_t length_of(const DataRow& row) {
-  return static_cast<std::int64_t>(row.ids.size());
-}
-
-}  // namespace
 
 std::int64_t count_labels(const at::Tensor& labels) {
   if (labels.size(1) < 2) return 0;
@@ -24,6 +19,12 @@ std::int64_t count_labels(const at::Tensor& labels) {
       .ne(kIgnoredLabel)
       .sum()
       .item<std::int64_t>();
+}
+
+std::int64_t rounded_pack_length(std::int64_t tokens) {
+  constexpr std::int64_t kShort = 512;
+  const std::int64_t grain = tokens < kShort ? 16 : 64;
+  return (tokens + grain - 1) / grain * grain;
 }
 
 RowBatches::RowBatches(std::vector<DataRow> rows, const BatchOptions& options)
@@ -38,6 +39,16 @@ RowBatches::RowBatches(std::vector<DataRow> rows, const BatchOptions& options)
                                   .what = "a row of the data holds no token"});
     }
   }
+  packed_ = options_.packing == Packing::kOn;
+  if (options_.packing == Packing::kAuto) {
+    const double padded = padded_utilisation().ratio();
+    packed_ = padded < kPackBelow && padded < utilisation_of(true).ratio();
+  }
+}
+
+std::int64_t RowBatches::length_of(std::int64_t row) const {
+  return static_cast<std::int64_t>(
+      rows_[static_cast<std::size_t>(row)].ids.size());
 }
 
 std::int64_t RowBatches::steps_per_epoch() const {
@@ -53,63 +64,151 @@ std::vector<std::int64_t> RowBatches::epoch_order(std::int64_t epoch) const {
   return order;
 }
 
-std::vector<MicroBatch> RowBatches::step_batches(std::int64_t step) const {
-  const std::int64_t per_epoch = steps_per_epoch();
-  const std::vector<std::int64_t> order = epoch_order(step / per_epoch);
-  const std::int64_t begin = step % per_epoch * options_.batch_size;
+std::vector<RowBatches::Group> RowBatches::groups_of(
+    const std::vector<std::int64_t>& order, std::int64_t step,
+    bool packed) const {
+  const std::int64_t begin = step * options_.batch_size;
   const std::int64_t end = std::min(begin + options_.batch_size, row_count());
-  return split({order.begin() + begin, order.begin() + end});
+  Group rows(order.begin() + begin, order.begin() + end);
+  return packed ? split_packed(std::move(rows)) : split(std::move(rows));
 }
 
-std::vector<MicroBatch> RowBatches::split(
-    std::vector<std::int64_t> rows) const {
-  const bool is_auto = !options_.micro_batch_size;
-  if (is_auto) {
-    std::ranges::stable_sort(rows, {}, [this](std::int64_t row) {
-      return rows_[static_cast<std::size_t>(row)].ids.size();
-    });
-  }
+std::vector<MicroBatch> RowBatches::step_batches(std::int64_t step) const {
+  const std::int64_t per_epoch = steps_per_epoch();
   std::vector<MicroBatch> out;
-  std::vector<std::int64_t> group;
-  for (const std::int64_t row : rows) {
-    const auto count = static_cast<std::int64_t>(group.size());
-    const std::int64_t length = length_of(rows_[static_cast<std::size_t>(row)]);
-    const bool full = is_auto ? (count + 1) * length > kMicroBatchTokens
-                              : count == *options_.micro_batch_size;
-    if (full && !group.empty()) out.push_back(pad(std::exchange(group, {})));
-    group.push_back(row);
+  for (const Group& group :
+       groups_of(epoch_order(step / per_epoch), step % per_epoch, packed_)) {
+    out.push_back(packed_ ? join(group) : pad(group));
   }
-  out.push_back(pad(group));
   return out;
 }
 
-MicroBatch RowBatches::pad(const std::vector<std::int64_t>& rows) const {
-  std::int64_t longest = 0;
-  std::int64_t tokens = 0;
-  for (const std::int64_t row : rows) {
-    const std::int64_t length = length_of(rows_[static_cast<std::size_t>(row)]);
-    longest = std::max(longest, length);
-    tokens += length;
+std::vector<std::vector<BatchShape>> RowBatches::epoch_shapes(
+    std::int64_t epoch, bool packed) const {
+  const std::vector<std::int64_t> order = epoch_order(epoch);
+  std::vector<std::vector<BatchShape>> out;
+  for (std::int64_t step = 0; step < steps_per_epoch(); ++step) {
+    out.emplace_back();
+    for (const Group& group : groups_of(order, step, packed)) {
+      out.back().push_back(shape_of(group, packed));
+    }
   }
-  const auto count = static_cast<std::int64_t>(rows.size());
+  return out;
+}
+
+std::vector<RowBatches::Group> RowBatches::split(Group rows) const {
+  const bool is_auto = !options_.micro_batch_size;
+  if (is_auto) {
+    std::ranges::stable_sort(
+        rows, {}, [this](std::int64_t row) { return length_of(row); });
+  }
+  std::vector<Group> out;
+  Group group;
+  for (const std::int64_t row : rows) {
+    const auto count = static_cast<std::int64_t>(group.size());
+    const bool full = is_auto ? (count + 1) * length_of(row) > kMicroBatchTokens
+                              : count == *options_.micro_batch_size;
+    if (full && !group.empty()) out.push_back(std::exchange(group, {}));
+    group.push_back(row);
+  }
+  out.push_back(std::move(group));
+  return out;
+}
+
+std::vector<RowBatches::Group> RowBatches::split_packed(Group rows) const {
+  const auto packs = training::pack_rows(
+      std::move(rows), [this](std::int64_t row) { return length_of(row); },
+      options_.pack_length);
+  std::vector<Group> out;
+  std::int64_t count = 0;   // packs in the last group
+  std::int64_t tokens = 0;  // in the last group
+  for (const Group& pack : packs) {
+    const std::int64_t size = shape_of(pack, true).real;
+    const bool full = options_.micro_batch_size
+                          ? count == *options_.micro_batch_size
+                          : tokens + size > kMicroBatchTokens;
+    if (out.empty() || full) {
+      out.emplace_back();
+      count = tokens = 0;
+    }
+    out.back().insert(out.back().end(), pack.begin(), pack.end());
+    ++count;
+    tokens += size;
+  }
+  return out;
+}
+
+BatchShape RowBatches::shape_of(const Group& rows, bool packed) const {
+  BatchShape out;
+  out.rows = static_cast<std::int64_t>(rows.size());
+  for (const std::int64_t row : rows) {
+    out.longest_row = std::max(out.longest_row, length_of(row));
+    out.real += length_of(row);
+  }
+  out.computed =
+      packed ? rounded_pack_length(out.real) : out.rows * out.longest_row;
+  return out;
+}
+
+Utilisation RowBatches::utilisation_of(bool packed) const {
+  Utilisation out;
+  for (const std::vector<BatchShape>& step : epoch_shapes(0, packed)) {
+    for (const BatchShape& shape : step) {
+      out.real += shape.real;
+      out.computed += shape.computed;
+    }
+  }
+  return out;
+}
+
+MicroBatch RowBatches::pad(const Group& rows) const {
+  const BatchShape shape = shape_of(rows, false);
+  const std::int64_t longest = shape.longest_row;
   MicroBatch out;
-  out.input_ids = at::zeros({count, longest}, at::kLong);
-  out.labels = at::full({count, longest}, kIgnoredLabel, at::kLong);
-  at::Tensor mask = at::zeros({count, longest}, at::kLong);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const DataRow& row = rows_[static_cast<std::size_t>(rows[i])];
-    const std::int64_t start = i * longest;
+  out.input_ids = at::zeros({shape.rows, longest}, at::kLong);
+  out.labels = at::full({shape.rows, longest}, kIgnoredLabel, at::kLong);
+  at::Tensor mask = at::zeros({shape.rows, longest}, at::kLong);
+  std::int64_t start = 0;
+  for (const std::int64_t index : rows) {
+    const DataRow& row = rows_[static_cast<std::size_t>(index)];
     std::ranges::copy(row.ids,
                       out.input_ids.mutable_data_ptr<std::int64_t>() + start);
     std::ranges::copy(row.labels(),
                       out.labels.mutable_data_ptr<std::int64_t>() + start);
-    out.rows.push_back(static_cast<std::int64_t>(row.raw_index));
     std::fill_n(mask.mutable_data_ptr<std::int64_t>() + start, row.ids.size(),
                 1);
+    out.rows.push_back(static_cast<std::int64_t>(row.raw_index));
+    start += longest;
   }
-  if (tokens != count * longest) out.attention_mask = mask;
+  if (shape.real != shape.computed) out.attention_mask = mask;
   out.label_count = count_labels(out.labels);
-  out.token_count = tokens;
+  out.token_count = shape.real;
+  return out;
+}
+
+MicroBatch RowBatches::join(const Group& rows) const {
+  const BatchShape shape = shape_of(rows, true);
+  MicroBatch out;
+  out.input_ids = at::zeros({1, shape.computed}, at::kLong);
+  out.labels = at::full({1, shape.computed}, kIgnoredLabel, at::kLong);
+  auto* ids = out.input_ids.mutable_data_ptr<std::int64_t>();
+  auto* labels = out.labels.mutable_data_ptr<std::int64_t>();
+  for (const std::int64_t index : rows) {
+    const DataRow& row = rows_[static_cast<std::size_t>(index)];
+    std::ranges::copy(row.ids, ids);
+    std::ranges::copy(row.labels(), labels);
+    // The row before must not be taught to start this one.
+    *labels = kIgnoredLabel;
+    ids += row.ids.size();
+    labels += row.ids.size();
+    out.rows.push_back(static_cast<std::int64_t>(row.raw_index));
+    out.segments.push_back(static_cast<std::int64_t>(row.ids.size()));
+  }
+  const std::int64_t padding = shape.computed - shape.real;
+  if (padding > 0) out.segments.push_back(padding);
+  if (out.segments.size() == 1) out.segments.clear();
+  out.label_count = count_labels(out.labels);
+  out.token_count = shape.real;
   return out;
 }
 

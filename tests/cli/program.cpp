@@ -30,6 +30,7 @@ struct Start {
   std::vector<std::string> words;
   std::vector<std::string> variables;
   std::optional<std::uint64_t> largest_file;
+  std::optional<std::uint64_t> largest_data;
 };
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
@@ -75,6 +76,10 @@ bool redirect(const std::string& path, int flags, int descriptor) {
     ::setrlimit(RLIMIT_FSIZE, &limit);
     ::signal(SIGXFSZ, SIG_IGN);  // write() fails instead, as on a full disk
   }
+  if (start.largest_data) {
+    const rlimit limit{*start.largest_data, *start.largest_data};
+    ::setrlimit(RLIMIT_DATA, &limit);
+  }
   ::execve(start.program.c_str(), words, variables);
   ::_exit(kCannotStart);
 }
@@ -98,6 +103,7 @@ RunningProgram::RunningProgram(const Invocation& invocation)
   start.words.insert(start.words.begin(), start.program);
   start.variables = environment_of(invocation);
   start.largest_file = invocation.largest_file;
+  start.largest_data = invocation.largest_data;
   const std::vector<char*> words = pointers(start.words);
   const std::vector<char*> variables = pointers(start.variables);
   pid_ = ::fork();

@@ -25,6 +25,7 @@ struct Invocation {
   std::filesystem::path output;  // for standard output; empty: it is captured
   std::map<std::string, std::string> environment;  // beside the inherited one
   std::optional<std::uint64_t> largest_file;       // bytes: a disk that is full
+  std::optional<std::uint64_t> largest_data;       // bytes: ulimit -d
   std::chrono::seconds timeout{120};
 };
 

@@ -60,6 +60,10 @@ std::shared_ptr<nn::CausalLm> make_gpt(const GptConfig& config,
                                        const WeightSource& weights,
                                        const GptOptions& options);
 
+// The configuration of a model that make_gpt made. Throws ConfigError for
+// another kind of model.
+const GptConfig& gpt_config(const nn::CausalLm& model);
+
 // What flows between the layers of a model that make_gpt made: the embedding,
 // each layer's output, the last one after the final norm; (B, T, hidden) each.
 std::vector<at::Tensor> gpt_hidden_states(nn::CausalLm& model,

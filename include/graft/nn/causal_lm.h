@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace graft::nn {
 
@@ -24,6 +25,10 @@ struct LmInput {
   at::Tensor position_ids;    // (B, T) int64; undefined: 0..T-1, or from the
                               // cache's length on
   KvCache* cache = nullptr;   // read and extended when given
+  // Lengths of the sequences that lie end to end in the one row of input_ids
+  // (B = 1, no mask, no cache): none sees another, and positions start anew in
+  // each. Empty: every row is one sequence.
+  std::vector<std::int64_t> segments;
 };
 
 class CausalLm : public torch::nn::Module {
@@ -45,6 +50,13 @@ class CausalLm : public torch::nn::Module {
   // Every base weight becomes an own fp32 parameter that requires a gradient
   // (method: full). A tied head stays one parameter with the embedding.
   virtual void make_trainable() = 0;
+  // Whether hidden() obeys LmInput::segments. A model that does not must not be
+  // given any.
+  virtual bool takes_segments() const { return false; }
+  // On: blocks of layers keep their inputs alone for backward and are computed
+  // again there, with the same gradients. Throws ConfigError when the model
+  // cannot.
+  virtual void set_checkpoint_activations(bool on);
 
   at::Tensor forward_logits(const LmInput& input) {
     return logits(hidden(input));

@@ -22,8 +22,12 @@ class LinearSlot;
 class LinearOp {
  public:
   virtual ~LinearOp() = default;
-  // x: (..., in) of the slot's compute type; returns (..., out).
+  // x: (..., in) of the slot's compute type; returns (..., out), which the
+  // caller may overwrite: it must not be saved for backward.
   virtual at::Tensor forward(const LinearSlot& slot, const at::Tensor& x) = 0;
+  // A number that changes with whatever forward depends on besides its
+  // arguments, the slot and the values of parameters.
+  virtual std::uint64_t state_key() const { return 0; }
 };
 
 // A named part of a fused layer's output: "linear_q" on rows [0, 576).

@@ -1,0 +1,214 @@
+// Memory of a run. Entry points: plan_memory, memory_text.
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "graft/base/error.h"
+#include "graft/base/process_memory.h"
+#include "run_estimate.h"
+
+namespace graft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMega = std::int64_t{1} << 20;
+// Kernels' code that is first run, packing buffers of the GEMMs, thread stacks.
+constexpr std::int64_t kRuntimeGrowth = 20 * kMega;
+// Freed memory between live tensors that no tensor fits.
+constexpr double kFragmentation = 0.1;
+// Decisions leave this part of the free memory to others.
+constexpr double kUsable = 0.9;
+constexpr std::int64_t kEpochsLookedAt = 4;
+constexpr std::int64_t kShortestCut = 32;  // tokens; shorter helps nobody
+
+std::string mega_text(std::int64_t bytes) {
+  return std::to_string((bytes + kMega / 2) / kMega) + " MB";
+}
+
+std::vector<fs::path> weight_files(const fs::path& model) {
+  if (!fs::is_directory(model)) return {model};
+  std::vector<fs::path> out;
+  for (const auto& entry : fs::directory_iterator(model)) {
+    if (entry.path().extension() == ".safetensors") {
+      out.push_back(entry.path());
+    }
+  }
+  return out;
+}
+
+// The most tokens that are computed at once.
+std::int64_t largest_micro_batch(const TrainSetup& setup) {
+  std::int64_t most = 0;
+  const std::int64_t per_epoch = setup.train_data->steps_per_epoch();
+  const std::int64_t epochs =
+      std::min((setup.steps + per_epoch - 1) / per_epoch, kEpochsLookedAt);
+  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
+    std::int64_t step = epoch * per_epoch;
+    for (const auto& shapes : setup.train_data->epoch_shapes(epoch)) {
+      if (step++ == setup.steps) break;
+      for (const BatchShape& shape : shapes) {
+        most = std::max(most, shape.computed);
+      }
+    }
+  }
+  return most;
+}
+
+// Sizes that do not depend on the micro batch.
+struct FixedMemory {
+  std::int64_t present = 0;
+  std::int64_t weights = 0;
+  std::int64_t trained = 0;
+};
+
+FixedMemory fixed_memory(const TrainSetup& setup) {
+  FixedMemory out;
+  out.present = resident_bytes();
+  const bool full = setup.recipe.method == "full";
+  // Full training copies the weights and lets the files go.
+  if (!full) {
+    out.weights = unread_mapped_bytes(weight_files(setup.base.directory));
+  }
+  const auto trained =
+      full ? gpt_parameters(gpt_config(*setup.base.model))
+           : static_cast<std::int64_t>(setup.plan.trainable_parameters());
+  // fp32: the value, its gradient and two moments.
+  out.trained = trained * 16;
+  return out;
+}
+
+class MemoryCount {
+ public:
+  explicit MemoryCount(const TrainSetup& setup)
+      : model_(*setup.base.model), fixed_(fixed_memory(setup)) {
+    step_.full = setup.recipe.method == "full";
+    const bool native = setup.base.compute.mode == nn::ComputeMode::kNative;
+    step_.element_bytes = native && !step_.full ? 2 : 4;
+    for (const Site& site : setup.plan.sites) {
+      adapted_.insert(site.module);
+      if (site.adapter.dropout > 0.0) step_.dropout = true;
+    }
+    learnt_ = static_cast<double>(setup.train_counts.learnt_tokens) /
+              static_cast<double>(
+                  std::max<std::size_t>(setup.train_counts.tokens, 1));
+  }
+
+  RunMemory of(std::int64_t tokens, bool recompute) const {
+    GptStep step = step_;
+    step.tokens = tokens;
+    step.labels = static_cast<std::int64_t>(static_cast<double>(tokens) *
+                                            std::min(1.0, learnt_ * 1.1));
+    step.recompute = recompute;
+    const GptStepMemory found = gpt_step_memory(
+        model_, step,
+        [this](const std::string& path) { return adapted_.contains(path); });
+    RunMemory out;
+    out.present = fixed_.present;
+    out.weights = fixed_.weights;
+    out.trained = fixed_.trained;
+    out.activations = found.kept;
+    out.work = found.peak() - found.kept;
+    out.work += kRuntimeGrowth +
+                static_cast<std::int64_t>(kFragmentation *
+                                          static_cast<double>(found.peak()));
+    out.tokens = tokens;
+    out.recompute = recompute;
+    return out;
+  }
+
+ private:
+  const nn::CausalLm& model_;
+  FixedMemory fixed_;
+  GptStep step_;
+  std::unordered_set<std::string> adapted_;
+  double learnt_ = 1.0;
+};
+
+bool fits(const RunMemory& memory, const std::optional<MemoryRoom>& room) {
+  return !room || static_cast<double>(memory.added()) <=
+                      kUsable * static_cast<double>(room->bytes);
+}
+
+// The gentlest change of settings that fits; empty: none does.
+std::string settings_that_fit(const TrainSetup& setup, const MemoryCount& count,
+                              const std::optional<MemoryRoom>& room) {
+  std::string words = "compute.checkpoint_activations=on";
+  const auto answer = [&](const RunMemory& memory) {
+    return words + " (" + mega_text(memory.peak()) + " in all)";
+  };
+  RunMemory memory = count.of(largest_micro_batch(setup), true);
+  if (fits(memory, room)) return answer(memory);
+  std::int64_t longest = 0;
+  for (const auto& shapes : setup.train_data->epoch_shapes(0)) {
+    for (const BatchShape& shape : shapes) {
+      longest = std::max(longest, shape.longest_row);
+    }
+  }
+  words += " training.micro_batch_size=1";
+  std::int64_t cut = longest;
+  if (setup.train_data->is_packed()) words += " data.packing=off";
+  memory = count.of(cut, true);
+  if (fits(memory, room)) return answer(memory);
+  while (cut / 2 >= kShortestCut) {
+    cut /= 2;
+    memory = count.of(cut, true);
+    if (!fits(memory, room)) continue;
+    words += " data.max_length=" + std::to_string(cut);
+    return answer(memory);
+  }
+  return {};
+}
+
+[[noreturn]] void throw_too_little(const TrainSetup& setup,
+                                   const MemoryCount& count,
+                                   const RunMemory& memory,
+                                   const MemoryRoom& room) {
+  const std::string settings = settings_that_fit(setup, count, room);
+  throw SystemError(ErrorText{
+      .operation = "train",
+      .what = "the run needs more memory than there is (" + room.source + ")",
+      .got = mega_text(room.bytes) + " free",
+      .expected = mega_text(memory.added()) + " beyond the " +
+                  mega_text(memory.present) + " in use, for " +
+                  std::to_string(memory.tokens) + " tokens at once",
+      .hint = settings.empty()
+                  ? "No setting of this run fits: take a smaller model"
+                  : "These settings would fit: " + settings});
+}
+
+}  // namespace
+
+RunMemory plan_memory(TrainSetup& setup) {
+  const std::string& wanted = setup.recipe.compute.checkpoint_activations;
+  const std::int64_t tokens = largest_micro_batch(setup);
+  const MemoryCount count(setup);
+  RunMemory memory = count.of(tokens, wanted == "on");
+  // A device's memory is not counted here.
+  if (setup.base.compute.device.is_cpu()) {
+    const auto room = memory_room();
+    if (wanted == "auto" && !fits(memory, room)) {
+      memory = count.of(tokens, true);
+    }
+    if (room && memory.added() > room->bytes) {
+      throw_too_little(setup, count, memory, *room);
+    }
+  }
+  setup.base.model->set_checkpoint_activations(memory.recompute);
+  return memory;
+}
+
+std::string memory_text(const RunMemory& memory) {
+  const std::int64_t before = memory.present + memory.weights;
+  return "memory   about " + mega_text(memory.peak()) + ": program and model " +
+         mega_text(before) + ", trained parts " + mega_text(memory.trained) +
+         ", " + std::to_string(memory.tokens) + " tokens at once " +
+         mega_text(memory.activations + memory.work) +
+         (memory.recompute ? "; blocks are computed again in backward\n"
+                           : "\n");
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,119 @@
+// Follows DecoderLayer::forward and counts what each operation saves: norms
+// their sum, adapted layers their input, attention its heads and result, the
+// activation its input. Layers below the first trained part save nothing.
+#include "graft/models/gpt_memory.h"
+
+#include <algorithm>
+
+#include "graft/nn/head_loss.h"
+
+namespace graft {
+namespace {
+
+// Elements a token that one layer keeps; `tracked` says whether its input
+// needs a gradient, and then whether its output does.
+class LayerCount {
+ public:
+  LayerCount(const GptConfig& config, bool full, bool tracked)
+      : full_(full), tracked_(tracked) {
+    hidden_ = config.hidden_size;
+    inner_ = config.intermediate_size;
+    query_ = config.heads * config.head_dim;
+    qkv_ = query_ + 2 * config.kv_heads * config.head_dim;
+  }
+
+  void count(const std::string& layer,
+             const std::function<bool(const std::string&)>& is_trained) {
+    keep_tracked(hidden_);  // the norm's sum
+    linear(is_trained(layer + ".self_attention.linear_qkv"), hidden_);
+    keep_tracked(qkv_ + query_);  // q, k, v and the result
+    linear(is_trained(layer + ".self_attention.linear_proj"),
+           tracked_ ? 0 : query_);
+    keep_tracked(hidden_);
+    linear(is_trained(layer + ".mlp.linear_fc1"), hidden_);
+    keep_tracked(2 * inner_);
+    linear(is_trained(layer + ".mlp.linear_fc2"), inner_);
+  }
+
+  std::int64_t elements() const { return elements_; }
+  bool tracked() const { return tracked_; }
+  // Most that backward holds beside what is kept: the gradients around the
+  // activation, or around the attention.
+  std::int64_t backward_elements() const {
+    return std::max(3 * inner_ + 2 * hidden_, 2 * qkv_ + 2 * query_ + hidden_);
+  }
+  std::int64_t widest_input() const { return std::max(inner_, hidden_); }
+
+ private:
+  void keep_tracked(std::int64_t elements) {
+    if (tracked_) elements_ += elements;
+  }
+  void linear(bool trained, std::int64_t input) {
+    if (!trained && !full_) return;
+    elements_ += input;
+    tracked_ = true;
+  }
+
+  bool full_;
+  bool tracked_;
+  std::int64_t hidden_ = 0;
+  std::int64_t inner_ = 0;
+  std::int64_t query_ = 0;
+  std::int64_t qkv_ = 0;
+  std::int64_t elements_ = 0;
+};
+
+std::int64_t head_bytes(const GptConfig& config, const GptStep& step) {
+  const std::int64_t rows =
+      std::min(std::max<std::int64_t>(step.labels, 1),
+               nn::head_loss_rows(config.vocab_size, step.element_bytes));
+  const std::int64_t logits = rows * config.vocab_size * step.element_bytes;
+  // The last sum and norm; the learnt rows, their gradient, and it scaled.
+  const std::int64_t hidden = config.hidden_size * step.element_bytes;
+  const std::int64_t around = 2 * step.tokens + 3 * step.labels;
+  const std::int64_t own =
+      step.full ? config.vocab_size * config.hidden_size * 4 : 0;
+  return logits + hidden * around + own;
+}
+
+}  // namespace
+
+GptStepMemory gpt_step_memory(
+    const nn::CausalLm& model, const GptStep& step,
+    const std::function<bool(const std::string& path)>& is_trained) {
+  const GptConfig& config = gpt_config(model);
+  const std::int64_t token_bytes = step.tokens * step.element_bytes;
+  GptStepMemory out;
+  bool tracked = step.full;
+  std::int64_t largest = 0;
+  std::int64_t backward = 0;
+  for (std::int64_t n = 0; n < config.layers; ++n) {
+    LayerCount layer(config, step.full, tracked);
+    layer.count("decoder.layers." + std::to_string(n), is_trained);
+    tracked = layer.tracked();
+    if (!tracked) continue;
+    largest = std::max(largest, layer.elements());
+    backward = layer.backward_elements() +
+               (step.dropout ? 2 * layer.widest_input() : 0);
+    out.kept += step.recompute ? config.hidden_size : layer.elements();
+  }
+  out.kept *= token_bytes;
+  out.block = token_bytes * (backward + (step.recompute ? largest : 0));
+  out.head = head_bytes(config, step);
+  return out;
+}
+
+std::int64_t gpt_parameters(const GptConfig& config) {
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t inner = config.intermediate_size;
+  const std::int64_t query = config.heads * config.head_dim;
+  const std::int64_t qkv = query + 2 * config.kv_heads * config.head_dim;
+  std::int64_t layer =
+      2 * hidden + qkv * hidden + hidden * query + 3 * hidden * inner;
+  if (config.attention_bias) layer += qkv + hidden;
+  if (config.mlp_bias) layer += 2 * inner + hidden;
+  const std::int64_t tables = config.tied_embeddings ? 1 : 2;
+  return config.layers * layer + hidden + tables * config.vocab_size * hidden;
+}
+
+}  // namespace graft
