@@ -1,6 +1,7 @@
 // Everything of graft that needs no LibTorch.
 #pragma once
 
+#include "graft/base/block_format.h"
 #include "graft/base/cancellation.h"
 #include "graft/base/checked_math.h"
 #include "graft/base/dtype.h"
@@ -10,6 +11,7 @@
 #include "graft/base/host_tensor.h"
 #include "graft/base/logger.h"
 #include "graft/base/row_set.h"
+#include "graft/base/stored_tensor.h"
 #include "graft/formats/adapter_record.h"
 #include "graft/formats/hf/adapter.h"
 #include "graft/formats/hf/checkpoint_inventory.h"
@@ -17,6 +19,8 @@
 #include "graft/formats/hf/model_location.h"
 #include "graft/formats/hf/weight_table.h"
 #include "graft/io/atomic_output.h"
+#include "graft/io/gguf.h"
+#include "graft/io/gguf_metadata.h"
 #include "graft/io/mapped_file.h"
 #include "graft/io/safetensors.h"
 #include "graft/io/safetensors_writer.h"
