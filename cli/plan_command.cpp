@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "arguments.h"
-#include "graft/formats/hf/checkpoint_inventory.h"
+#include "graft/formats/checkpoint.h"
 #include "graft/formats/hf/model_location.h"
 #include "graft/match/selector.h"
 #include "recipe_arguments.h"
@@ -28,7 +28,8 @@ Request parse_request(const std::vector<std::string>& args) {
   Request out;
   CLI::App app("Shows what would be adapted, from names and shapes alone",
                "graft plan");
-  app.add_option("MODEL", out.model, "model directory, hub id, or RECIPE.yaml")
+  app.add_option("MODEL", out.model,
+                 "model directory, MODEL.gguf, hub id, or RECIPE.yaml")
       ->required();
   app.add_flag("--json", out.json, "print the plan as JSON");
   const RecipeArguments arguments(app, {"adapter"});
@@ -49,8 +50,8 @@ Request parse_request(const std::vector<std::string>& args) {
 int plan_command(const std::vector<std::string>& args) {
   const Request request = parse_request(args);
   const Selector selector = Selector::compile(request.rules);
-  const Plan plan =
-      selector.select(read_inventory(locate_model(request.model)));
+  const Plan plan = selector.select(
+      open_checkpoint(locate_model(request.model))->inventory());
   std::cout << (request.json ? plan_to_json(plan) : plan_to_text(plan));
   // The table shows them too; here they decide the exit code.
   for (const std::string& warning : check_unmatched(plan, selector.rules())) {

@@ -13,6 +13,7 @@
 #include "graft/base/row_set.h"
 #include "graft/base/stored_tensor.h"
 #include "graft/formats/adapter_record.h"
+#include "graft/formats/checkpoint.h"
 #include "graft/formats/hf/adapter.h"
 #include "graft/formats/hf/checkpoint_inventory.h"
 #include "graft/formats/hf/model_config.h"
