@@ -39,3 +39,4 @@
 #include "graft/text/token_lines.h"
 #include "graft/text/tokenized_rows.h"
 #include "graft/text/tokenizer.h"
+#include "graft/text/tokenizer_export.h"
