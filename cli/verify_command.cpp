@@ -7,8 +7,8 @@
 #include "arguments.h"
 #include "byte_progress.h"
 #include "graft/base/logger.h"
+#include "graft/formats/checkpoint.h"
 #include "graft/formats/hf/adapter.h"
-#include "graft/formats/hf/checkpoint_inventory.h"
 #include "graft/formats/hf/model_location.h"
 #include "graft/merge/merge.h"
 
@@ -31,7 +31,8 @@ Options parse_options(const std::vector<std::string>& args) {
       "Recomputes every tensor of a merge and compares it bit for bit; exit "
       "code 3 when they differ",
       "graft verify");
-  app.add_option("BASE", out.base, "model directory or hub id")->required();
+  app.add_option("BASE", out.base, "model directory, MODEL.gguf or hub id")
+      ->required();
   app.add_option("ADAPTER", out.adapter, "adapter directory")->required();
   app.add_option("MERGED", out.merged, "the merged model")->required();
   app.add_option("--threads", out.threads, "0: one a processor (default)")
@@ -47,7 +48,7 @@ int verify_command(const std::vector<std::string>& args) {
   const Options options = parse_options(args);
   const std::filesystem::path base = locate_model(options.base);
   const AdapterFile adapter =
-      read_hf_adapter(options.adapter, read_inventory(base));
+      read_hf_adapter(options.adapter, open_checkpoint(base)->inventory());
   const Logger logger("graft.verify");
   for (const std::string& warning : adapter.warnings) logger.warning(warning);
   ByteProgress progress("verify");

@@ -9,6 +9,7 @@
 
 #include "graft/base/stored_tensor.h"
 #include "graft/formats/hf/model_config.h"
+#include "graft/io/mapped_file.h"
 #include "graft/match/module_info.h"
 
 namespace graft {
@@ -27,6 +28,9 @@ class Checkpoint {
   // By its Hugging Face name ("model.layers.0.self_attn.q_proj.weight"), rows
   // in Hugging Face order; a view that keeps the file mapped.
   virtual StoredTensor tensor(const std::string& hf_name) const = 0;
+  // The one file that all tensors are views of, so that a streaming reader can
+  // give its pages back; null when there are several.
+  virtual const MappedFile* mapping_or_null() const { return nullptr; }
 };
 
 // A file that begins with "GGUF", or a directory with safetensors.

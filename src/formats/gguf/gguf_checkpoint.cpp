@@ -51,6 +51,9 @@ class GgufCheckpoint : public Checkpoint {
   }
   Inventory inventory() const override;
   StoredTensor tensor(const std::string& hf_name) const override;
+  const MappedFile* mapping_or_null() const override {
+    return &file_.mapping();
+  }
 
  private:
   // Every tensor of the family is there in its shape, and no other.
