@@ -7,6 +7,7 @@
 #include "arguments.h"
 #include "byte_progress.h"
 #include "gguf_output.h"
+#include "graft/base/error.h"
 #include "graft/base/logger.h"
 #include "graft/formats/checkpoint.h"
 #include "graft/formats/hf/adapter.h"
@@ -21,7 +22,7 @@ struct Options {
   std::string base;
   std::string adapter;
   std::string output;
-  std::string dtype = "bf16";
+  std::string dtype;  // empty: not given
   int threads = 0;
   bool overwrite = false;
   bool json = false;
@@ -60,7 +61,14 @@ int merge_command(const std::vector<std::string>& args) {
   merge_options.threads = options.threads;
   merge_options.overwrite = options.overwrite;
   merge_options.adapter = options.adapter;
-  if (is_gguf_file(base)) set_gguf_output(base, options.dtype, merge_options);
+  if (is_gguf_file(base)) {
+    set_gguf_output(base, options.dtype, merge_options);
+  } else if (!options.dtype.empty()) {
+    throw ConfigError(ErrorText{
+        .operation = "merge",
+        .what = "--dtype is for a base that is a GGUF file; the types of a "
+                "directory are kept"});
+  }
   merge_options.progress = [&progress](const MergeProgress& state) {
     progress.update(state.bytes_done, state.bytes_total);
   };

@@ -152,8 +152,12 @@ class ShardStream {
   // near their place: what a later block still needs is read again.
   static void release(const OutputTensor& tensor, RowSet units,
                       std::size_t unit) {
-    if (tensor.mapping == nullptr) return;
     const bool stored = tensor.is_stored();
+    // Small reordered vectors lie in memory of their own, not in the file.
+    if (tensor.mapping == nullptr ||
+        (stored && tensor.stored.owner.get() != tensor.mapping)) {
+      return;
+    }
     const std::size_t size = stored ? tensor.stored.row_bytes() : unit;
     const auto bytes = stored ? tensor.stored.bytes : tensor.base.bytes;
     tensor.mapping->release(

@@ -59,8 +59,8 @@ void link_tiny_model(const fs::path& directory) {
   }
 }
 
-void write_small_adapter(const fs::path& directory) {
-  const auto config = read_json(tiny_model() / "config.json");
+void write_small_adapter(const fs::path& directory, const fs::path& model) {
+  const auto config = read_json(model / "config.json");
   const std::int64_t hidden = config.at("hidden_size");
   const std::int64_t size = config.at("head_dim");
   const std::int64_t query = config.at("num_attention_heads");

@@ -14,8 +14,9 @@ std::filesystem::path tiny_model();
 // A folder of links to the files of the tiny model, for tests that replace one.
 void link_tiny_model(const std::filesystem::path& directory);
 
-// LoRA of rank 2 on q_proj and v_proj of every layer of the tiny model.
-void write_small_adapter(const std::filesystem::path& directory);
+// LoRA of rank 2 on q_proj and v_proj of every layer of a Llama directory.
+void write_small_adapter(const std::filesystem::path& directory,
+                         const std::filesystem::path& model = tiny_model());
 
 // LoRA on a checkpoint of `count` square matrices `layers.N.proj.weight` of
 // about `megabytes` in all: no family, large enough to be interrupted.

@@ -35,16 +35,20 @@ void check_neutral(const GgufMetadata& metadata, const std::string& prefix) {
   }
 }
 
-void read_sizes(const GgufMetadata& metadata, const std::string& prefix,
+void read_sizes(const GgufFile& file, const std::string& prefix,
                 ModelConfig& out) {
+  const GgufMetadata& metadata = file.metadata();
   out.hidden_size = metadata.required_count(prefix + "embedding_length");
   out.intermediate_size =
       metadata.required_count(prefix + "feed_forward_length");
   out.layers = metadata.required_count(prefix + "block_count");
   out.max_positions = metadata.required_count(prefix + "context_length");
-  constexpr std::int64_t kMaxLayers = 100000;
-  if (out.layers > kMaxLayers) {
-    metadata.refuse(prefix + "block_count", "at most 100000");
+  // Each has tensors of its own: a forged count makes no large tables.
+  const auto tensors = static_cast<std::int64_t>(file.entries().size());
+  if (out.layers > tensors) {
+    metadata.refuse(
+        prefix + "block_count",
+        "at most " + std::to_string(tensors) + ", the number of tensors");
   }
   const std::string eps = prefix + "attention.layer_norm_rms_epsilon";
   const auto value = metadata.number(eps);
@@ -96,7 +100,7 @@ ModelConfig read_gguf_config(const GgufFile& file) {
   const std::string prefix = std::string(architecture.name) + ".";
   ModelConfig out;
   out.model_type = architecture.model_type;
-  read_sizes(metadata, prefix, out);
+  read_sizes(file, prefix, out);
   read_heads(metadata, prefix, out);
   check_neutral(metadata, prefix);
   out.vocab_size = read_vocabulary(file);

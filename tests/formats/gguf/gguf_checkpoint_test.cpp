@@ -189,6 +189,12 @@ TEST(GgufCheckpoint, RefusesTensorsOfAnotherModel) {
           .tensor_data(name, dimensions, type, std::string(bytes, '\0'));
     });
   };
+  std::string layers = small_model(
+      [](GgufBytes& f) { f.key_text("general.architecture", "llama"); });
+  const std::string key = "llama.block_count";
+  layers[layers.find(key) + key.size() + 4 + 1] = '\x10';  // 1 + 4096
+  EXPECT_THAT(error_of(layers), HasSubstr("got uint32 4097, expected at most "
+                                          "11, the number of tensors"));
   EXPECT_THAT(error_of(with("blk.0.attn_x.weight", {4, 4}, 0, 64)),
               HasSubstr("; unknown: blk.0.attn_x.weight"));
   EXPECT_THAT(error_of(with("output.weight", {4, 5}, 0, 80)),
@@ -198,6 +204,33 @@ TEST(GgufCheckpoint, RefusesTensorsOfAnotherModel) {
   EXPECT_THAT(
       error_of(with("rope_freqs.weight", {2}, 0, 8)),
       HasSubstr("'rope_freqs.weight': got [2] of F32, expected [1] of F32"));
+}
+
+// A model opens and decodes, or is refused, whatever one byte of its header
+// says.
+TEST(GgufCheckpoint, EveryChangedByteLoadsOrIsAnError) {
+  const std::string whole = small_model(
+      [](GgufBytes& f) { f.key_text("general.architecture", "llama"); });
+  std::size_t loaded = 0;
+  for (std::size_t at = 0; at < whole.size() - 640; ++at) {
+    for (const unsigned char value : {0x00, 0x02, 0xff}) {
+      std::string changed = whole;
+      changed[at] = static_cast<char>(value);
+      const test::TemporaryDirectory directory;
+      try {
+        const auto model = open_checkpoint(directory.write("m.gguf", changed));
+        for (const WeightRow& row : make_weight_table(model->config())) {
+          const StoredTensor tensor = model->tensor(row.hf_name);
+          std::vector<float> values(
+              static_cast<std::size_t>(tensor.rows() * tensor.columns()));
+          tensor.decode({0, tensor.rows()}, values.data());
+        }
+        ++loaded;
+      } catch (const FileError&) {
+      }
+    }
+  }
+  EXPECT_GT(loaded, 0U);
 }
 
 TEST(GgufCheckpoint, RefusesToDecodeWhatItCannot) {
