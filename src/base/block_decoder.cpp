@@ -1,23 +1,14 @@
 // Blocks of 32 elements: fp16 scales first, then the fifth bits of all
 // elements (Q5), then the quants. Of 4-bit quants, byte j holds element j in
 // its low half and element j + 16 in its high half. The file is compiled
-// without fused multiply-add, so that every processor gives the same bits; on
-// x86 each decoder is built for three instruction sets.
+// without fused multiply-add, so that every processor gives the same bits.
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
 #include "base/block_decoder_internal.h"
+#include "base/target_clones_internal.h"
 #include "graft/base/half.h"
-
-#if defined(__x86_64__) && defined(__linux__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
-#define GRAFT_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GRAFT_CLONES
-#endif
-#define GRAFT_INLINE inline __attribute__((always_inline))
 
 namespace graft::block_decoder {
 namespace {
@@ -138,6 +129,21 @@ GRAFT_CLONES void q8_0(const std::byte* __restrict source, std::size_t blocks,
     for (std::size_t j = 0; j < kElements; ++j) {
       const auto quant = std::bit_cast<std::int8_t>(quants[j]);
       target[j] = scale * static_cast<float>(quant);
+    }
+  }
+}
+
+// Quants are numbers of a row of 16 levels.
+GRAFT_CLONES void iq4_nl(const std::byte* __restrict source, std::size_t blocks,
+                         float* __restrict target) {
+  constexpr float kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                 1,    13,   25,  38,  53,  69,  89,  113};
+  for (; blocks > 0; --blocks, source += 18, target += kElements) {
+    const float scale = read_scale(source);
+    const Nibbles quants{source + 2};
+    for (std::size_t j = 0; j < kHalf; ++j) {
+      target[j] = scale * kLevels[quants.low(j)];
+      target[j + kHalf] = scale * kLevels[quants.high(j)];
     }
   }
 }

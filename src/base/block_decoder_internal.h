@@ -15,5 +15,11 @@ void q4_1(const std::byte* source, std::size_t blocks, float* target);
 void q5_0(const std::byte* source, std::size_t blocks, float* target);
 void q5_1(const std::byte* source, std::size_t blocks, float* target);
 void q8_0(const std::byte* source, std::size_t blocks, float* target);
+void q2_k(const std::byte* source, std::size_t blocks, float* target);
+void q3_k(const std::byte* source, std::size_t blocks, float* target);
+void q4_k(const std::byte* source, std::size_t blocks, float* target);
+void q5_k(const std::byte* source, std::size_t blocks, float* target);
+void q6_k(const std::byte* source, std::size_t blocks, float* target);
+void iq4_nl(const std::byte* source, std::size_t blocks, float* target);
 
 }  // namespace graft::block_decoder

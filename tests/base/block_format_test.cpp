@@ -67,7 +67,8 @@ TEST(BlockFormat, TableIsOrderedAndFound) {
   }
   EXPECT_EQ(plain_block_format(DType::kF8E4M3), nullptr);
   EXPECT_EQ(decodable_block_formats(),
-            "F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, F64, BF16");
+            "F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, "
+            "Q6_K, IQ4_NL, F64, BF16");
 }
 
 // One block by hand, so that a wrong golden cannot hide a wrong layout.
