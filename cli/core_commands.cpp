@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "convert_command.h"
 #include "inspect_command.h"
 #include "match_command.h"
 #include "merge_command.h"
@@ -22,6 +23,8 @@ std::span<const Command> core_commands() {
               inspect_command},
       Command{"merge", "write an adapter into its base", merge_command},
       Command{"verify", "recompute a merge and compare it", verify_command},
+      Command{"convert", "write a GGUF model as a Hugging Face directory",
+              convert_command},
       Command{"tokenize", "text to token ids and back, JSON lines",
               tokenize_command}};
   return commands;

@@ -21,8 +21,8 @@ struct Options {
 Options parse_options(const std::vector<std::string>& args) {
   Options out;
   CLI::App app(
-      "Shows what a model directory, one .safetensors file or an adapter "
-      "directory holds",
+      "Shows what a model directory, one .safetensors or .gguf file, or an "
+      "adapter directory holds",
       "graft inspect");
   app.add_option("PATH", out.path, "file, directory or hub id")->required();
   app.add_flag("--all", out.all, "every tensor, not one row for all layers");

@@ -4,6 +4,9 @@
 #include <iostream>
 
 #include "arguments.h"
+#include "gguf_output.h"
+#include "graft/base/error.h"
+#include "graft/io/gguf.h"
 #include "merge_inputs.h"
 
 namespace graft::cli {
@@ -19,14 +22,24 @@ int merge_command(const std::vector<std::string>& args) {
   CLI::App app(kAbout, "graft merge");
   MergeArguments common(app, "merge");
   std::string output;
+  std::string dtype;  // empty: not given
   bool overwrite = false;
   app.add_option("-o,--output", output, "new directory")->required();
+  add_dtype_option(app, dtype);
   app.add_flag("--overwrite", overwrite, "replace an earlier result");
   parse_arguments(app, args);
   ByteProgress progress("merge");
   MergeInputs inputs = open_merge_inputs(common, progress);
   inputs.options.overwrite = overwrite;
   inputs.options.adapter = common.adapter;
+  if (is_gguf_file(inputs.base)) {
+    set_gguf_output(inputs.base, dtype, inputs.options);
+  } else if (!dtype.empty()) {
+    throw ConfigError(ErrorText{
+        .operation = "merge",
+        .what = "--dtype is for a base that is a GGUF file; the types of a "
+                "directory are kept"});
+  }
   const MergeReport report =
       merge_checkpoint(inputs.base, inputs.adapter, output, inputs.options);
   std::cout << (common.json ? merge_report_to_json(report)

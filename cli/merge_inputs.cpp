@@ -2,8 +2,8 @@
 #include "merge_inputs.h"
 
 #include "graft/base/logger.h"
+#include "graft/formats/checkpoint.h"
 #include "graft/formats/hf/adapter.h"
-#include "graft/formats/hf/checkpoint_inventory.h"
 #include "graft/formats/hf/model_location.h"
 
 namespace graft::cli {
@@ -11,7 +11,8 @@ namespace graft::cli {
 MergeArguments::MergeArguments(CLI::App& app, const std::string& command)
     : recipe_(app, {command, {"compute.threads"}},
               ScopedRecipeArguments::Flags::kNone) {
-  app.add_option("BASE", base, "model directory or hub id")->required();
+  app.add_option("BASE", base, "model directory, MODEL.gguf or hub id")
+      ->required();
   app.add_option("ADAPTER", adapter, "adapter directory")->required();
   app.add_option("--threads", threads_, "0: one a processor (default)")
       ->check(CLI::Range(0, 1024));
@@ -27,7 +28,7 @@ MergeInputs open_merge_inputs(const MergeArguments& arguments,
                               ByteProgress& progress) {
   MergeInputs out;
   out.base = locate_model(arguments.base);
-  const Inventory inventory = read_inventory(out.base);
+  const Inventory inventory = open_checkpoint(out.base)->inventory();
   out.adapter = read_hf_adapter(arguments.adapter, inventory);
   const Logger logger("graft.merge");
   for (const std::string& text : inventory.warnings) logger.warning(text);

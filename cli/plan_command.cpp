@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "arguments.h"
-#include "graft/formats/hf/checkpoint_inventory.h"
+#include "graft/formats/checkpoint.h"
 #include "graft/formats/hf/model_location.h"
 #include "graft/match/selector.h"
 #include "recipe_arguments.h"
@@ -28,7 +28,8 @@ Request parse_request(const std::vector<std::string>& args) {
   Request out;
   CLI::App app("Shows what would be adapted, from names and shapes alone",
                "graft plan");
-  app.add_option("MODEL", out.model, "model directory, hub id, or RECIPE.yaml")
+  app.add_option("MODEL", out.model,
+                 "model directory, MODEL.gguf, hub id, or RECIPE.yaml")
       ->required();
   app.add_flag("--json", out.json, "print the plan as JSON");
   const RecipeArguments arguments(app, {"adapter"});
@@ -49,7 +50,8 @@ Request parse_request(const std::vector<std::string>& args) {
 int plan_command(const std::vector<std::string>& args) {
   const Request request = parse_request(args);
   const Selector selector = Selector::compile(request.rules);
-  const Inventory inventory = read_inventory(locate_model(request.model));
+  const Inventory inventory =
+      open_checkpoint(locate_model(request.model))->inventory();
   const Plan plan = selector.select(inventory);
   std::cout << (request.json ? plan_to_json(plan) : plan_to_text(plan));
   for (const std::string& warning : inventory.warnings) {

@@ -30,8 +30,9 @@ Options parse_options(const std::vector<std::string>& args) {
       "Reads JSON lines on standard input, {\"text\"}, and writes "
       "{\"ids\"} for each",
       "graft tokenize");
-  app.add_option("PATH", out.path,
-                 "model directory, folder with tokenizer.json, or hub id")
+  app.add_option(
+         "PATH", out.path,
+         "model directory, MODEL.gguf, folder with tokenizer.json, or hub id")
       ->required();
   auto* decode =
       app.add_flag("--decode", out.decode, "the other way: {\"ids\"} to text");

@@ -14,6 +14,7 @@
 #include "graft/base/error.h"
 #include "graft/base/logger.h"
 #include "graft/formats/hf/model_location.h"
+#include "graft/io/gguf.h"
 #include "graft/match/selector.h"
 #include "graft/peft/inject.h"
 #include "graft/recipe/option.h"
@@ -153,6 +154,10 @@ std::int64_t step_count(const TrainingOptions& options,
 
 // Size and name of the weight files, and the configuration's bytes.
 std::string base_fingerprint(const fs::path& directory) {
+  if (fs::is_regular_file(directory)) {  // GGUF
+    return directory.filename().string() + ":" +
+           std::to_string(fs::file_size(directory));
+  }
   std::string out = file_hash((directory / "config.json").string());
   std::set<std::string> files;
   for (const auto& entry : fs::directory_iterator(directory)) {
@@ -192,6 +197,13 @@ TrainSetup make_train_setup(Recipe recipe) {
   setup.threads = set_threads(setup.recipe.compute);
   setup.base = load_base_model(locate_model(setup.recipe.model),
                                make_compute_options(setup.recipe.compute));
+  if (setup.recipe.method == "full" && is_gguf_file(setup.base.directory)) {
+    throw ConfigError(ErrorText{
+        .operation = "train",
+        .what = "method: full of a GGUF file",
+        .hint =
+            "Make a directory of it first: graft convert MODEL.gguf -o DIR"});
+  }
   if (setup.recipe.method == "adapter") {
     setup.plan = select_sites(setup.recipe, setup.base.inventory);
   }

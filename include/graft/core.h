@@ -1,6 +1,7 @@
 // Everything of graft that needs no LibTorch.
 #pragma once
 
+#include "graft/base/block_format.h"
 #include "graft/base/cancellation.h"
 #include "graft/base/checked_math.h"
 #include "graft/base/dtype.h"
@@ -11,7 +12,9 @@
 #include "graft/base/logger.h"
 #include "graft/base/process_memory.h"
 #include "graft/base/row_set.h"
+#include "graft/base/stored_tensor.h"
 #include "graft/formats/adapter_record.h"
+#include "graft/formats/checkpoint.h"
 #include "graft/formats/hf/adapter.h"
 #include "graft/formats/hf/checkpoint_inventory.h"
 #include "graft/formats/hf/model_config.h"
@@ -19,6 +22,8 @@
 #include "graft/formats/hf/weight_table.h"
 #include "graft/io/atomic_output.h"
 #include "graft/io/folder_lock.h"
+#include "graft/io/gguf.h"
+#include "graft/io/gguf_metadata.h"
 #include "graft/io/mapped_file.h"
 #include "graft/io/safetensors.h"
 #include "graft/io/safetensors_writer.h"
@@ -36,3 +41,4 @@
 #include "graft/text/token_lines.h"
 #include "graft/text/tokenized_rows.h"
 #include "graft/text/tokenizer.h"
+#include "graft/text/tokenizer_export.h"

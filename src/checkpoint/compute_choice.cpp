@@ -104,4 +104,28 @@ ComputeChoice choose_compute(const ComputeOptions& options, DType storage) {
   return out;
 }
 
+ComputeChoice choose_decoding_compute(const ComputeOptions& options,
+                                      const std::string& quantised) {
+  const std::string hint =
+      "Decoded weights (" + quantised +
+      ") run in fp32 on the CPU; graft convert makes a directory of plain ones";
+  ComputeOptions allowed = options;
+  if (options.device == "auto") allowed.device = "cpu";
+  ComputeChoice out = choose_compute(allowed, DType::kF32);
+  if (!out.device.is_cpu()) {
+    throw ConfigError(
+        ErrorText{"compute", "compute.device", options.device, "cpu", hint});
+  }
+  if (options.dtype == "native") {
+    throw ConfigError(
+        ErrorText{"compute", "compute.dtype", options.dtype, "fp32", hint});
+  }
+  if (out.layout == nn::WeightLayout::kPacked) {
+    throw ConfigError(ErrorText{"compute", "compute.weight_layout",
+                                options.weight_layout, "blocks", hint});
+  }
+  out.reason = "fp32 over " + quantised + " storage: decoded block by block";
+  return out;
+}
+
 }  // namespace graft

@@ -70,33 +70,65 @@ struct Scratch {
   explicit Scratch(std::size_t count) : base(count), delta(count) {}
   std::vector<T> base;
   std::vector<T> delta;
+  std::vector<std::byte> before;  // encoded, without the adapter
 };
 
+// One tensor and what is added to it.
 template <typename T>
-BlockStatistics merge_group(const HostTensor& base,
-                            std::span<const LoraOperands<T>> parts, RowSet rows,
-                            Scratch<T>& scratch, std::byte* target) {
-  const std::int64_t in = base.shape[1];
-  const auto count = static_cast<std::size_t>(rows.size() * in);
-  const std::size_t size = dtype_size(base.dtype);
-  const std::byte* source =
-      base.bytes.data() + static_cast<std::size_t>(rows.begin * in) * size;
-  decode(base.dtype, source, count, scratch.base.data());
-  std::fill_n(scratch.delta.begin(), count, T{0});
-  for (const LoraOperands<T>& part : parts) {
-    add_delta(part, rows, scratch.delta.data());
+struct MergeInput {
+  const HostTensor& base;
+  const StoredTensor& stored;
+  std::span<const LoraOperands<T>> parts;
+  std::int64_t in;  // elements of a row
+};
+
+// Rows of the base, and in `target` what they are without the adapter.
+template <typename T>
+void read_rows(const MergeInput<T>& input, RowSet rows, T* values,
+               std::byte* target) {
+  const auto count = static_cast<std::size_t>(rows.size() * input.in);
+  const DType dtype = input.base.dtype;
+  if (input.stored.format == nullptr) {
+    const std::size_t size = dtype_size(dtype);
+    const std::byte* source =
+        input.base.bytes.data() +
+        static_cast<std::size_t>(rows.begin * input.in) * size;
+    decode(dtype, source, count, values);
+    std::memcpy(target, source, count * size);
+    return;
   }
+  if constexpr (std::is_same_v<T, float>) {
+    input.stored.decode(rows, values);
+    encode(dtype, values, count, target);
+  }
+}
+
+template <typename T>
+BlockStatistics merge_group(const MergeInput<T>& input, RowSet rows,
+                            Scratch<T>& scratch, std::byte* target) {
+  const auto count = static_cast<std::size_t>(rows.size() * input.in);
   const auto signed_count = static_cast<std::int64_t>(count);
-  const auto squares = row_kernel<T>().add_delta(
-      scratch.delta.data(), signed_count, scratch.base.data());
-  encode(base.dtype, scratch.base.data(), count, target);
-  BlockStatistics out{
-      .base_squares = squares.base,
-      .delta_squares = squares.delta,
-      .finite = squares.finite,
-      .changed = std::memcmp(source, target, count * size) != 0};
+  const DType dtype = input.base.dtype;
+  const std::size_t size = dtype_size(dtype);
+  read_rows(input, rows, scratch.base.data(), target);
+  BlockStatistics out;
+  if (!input.parts.empty()) {
+    scratch.before.assign(target, target + count * size);
+    std::fill_n(scratch.delta.begin(), count, T{0});
+    for (const LoraOperands<T>& part : input.parts) {
+      add_delta(part, rows, scratch.delta.data());
+    }
+    const auto squares = row_kernel<T>().add_delta(
+        scratch.delta.data(), signed_count, scratch.base.data());
+    encode(dtype, scratch.base.data(), count, target);
+    out = {.base_squares = squares.base,
+           .delta_squares = squares.delta,
+           .finite = squares.finite,
+           .changed =
+               std::memcmp(scratch.before.data(), target, count * size) != 0};
+  }
   if (size < sizeof(T)) {
-    decode(base.dtype, target, count, scratch.delta.data());
+    decode(dtype, target, count, scratch.delta.data());
     const Rounding rounding = row_kernel<T>().compare(
         scratch.delta.data(), scratch.base.data(), signed_count);
     out.max_rounding = rounding.largest;
@@ -106,19 +138,18 @@ BlockStatistics merge_group(const HostTensor& base,
 }
 
 template <typename T>
-BlockStatistics merge_block(const HostTensor& base,
-                            std::span<const LoraOperands<T>> parts, RowSet rows,
+BlockStatistics merge_block(const MergeInput<T>& input, RowSet rows,
                             std::span<std::byte> target) {
-  const auto in = static_cast<std::size_t>(base.shape[1]);
+  const auto in = static_cast<std::size_t>(input.in);
   Scratch<T> scratch(
       static_cast<std::size_t>(std::min(kGroupRows, rows.size())) * in);
   BlockStatistics out;
   std::byte* place = target.data();
   for (std::int64_t row = rows.begin; row < rows.end; row += kGroupRows) {
     const RowSet group{row, std::min(row + kGroupRows, rows.end)};
-    out.add(merge_group(base, parts, group, scratch, place));
-    place +=
-        static_cast<std::size_t>(group.size()) * in * dtype_size(base.dtype);
+    out.add(merge_group(input, group, scratch, place));
+    place += static_cast<std::size_t>(group.size()) * in *
+             dtype_size(input.base.dtype);
   }
   return out;
 }
@@ -148,8 +179,9 @@ void BlockStatistics::add(const BlockStatistics& other) {
   changed = changed || other.changed;
 }
 
-BlockMerger::BlockMerger(HostTensor base, std::span<const LoraPart> parts)
-    : base_(std::move(base)) {
+BlockMerger::BlockMerger(HostTensor base, StoredTensor stored,
+                         std::span<const LoraPart> parts)
+    : base_(std::move(base)), stored_(std::move(stored)) {
   const auto decode_parts = [&]<typename T>(Parts<T> out) {
     for (const LoraPart& part : parts) {
       out.push_back(decode_part<T>(part, base_.shape[0]));
@@ -167,7 +199,9 @@ BlockStatistics BlockMerger::merge(RowSet rows,
                                    std::span<std::byte> target) const {
   return std::visit(
       [&]<typename T>(const Parts<T>& parts) {
-        return merge_block<T>(base_, parts, rows, target);
+        const std::int64_t in =
+            stored_.format ? stored_.columns() : base_.shape[1];
+        return merge_block<T>({base_, stored_, parts, in}, rows, target);
       },
       parts_);
 }

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "graft/base/host_tensor.h"
 #include "graft/base/row_set.h"
+#include "graft/base/stored_tensor.h"
 
 namespace graft {
 
@@ -48,11 +50,16 @@ struct LoraPart {
   double scale = 1.0;
 };
 
-// Merges row blocks of one 2-D tensor of a computable type; decodes the parts
-// once. merge() is const and thread-safe.
+// Merges row blocks of one tensor of a computable type; decodes the parts
+// once. merge() is const and thread-safe. `base` has type and shape of the
+// result, and the elements unless `stored` has them. Without parts it only
+// decodes and rounds.
 class BlockMerger {
  public:
-  BlockMerger(HostTensor base, std::span<const LoraPart> parts);
+  BlockMerger(HostTensor base, StoredTensor stored,
+              std::span<const LoraPart> parts);
+  BlockMerger(HostTensor base, std::span<const LoraPart> parts)
+      : BlockMerger(std::move(base), StoredTensor(), parts) {}
 
   // `target` holds rows.size() encoded rows.
   BlockStatistics merge(RowSet rows, std::span<std::byte> target) const;
@@ -62,6 +69,7 @@ class BlockMerger {
   using Parts = std::vector<LoraOperands<T>>;
 
   HostTensor base_;
+  StoredTensor stored_;
   std::variant<Parts<float>, Parts<double>> parts_;
 };
 

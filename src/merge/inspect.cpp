@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/io/gguf.h"
 #include "graft/io/sharded_safetensors.h"
 #include "io/json_file_internal.h"
 #include "merge/tensor_group_internal.h"
@@ -43,15 +44,44 @@ std::vector<std::pair<std::string, std::string>> read_fields(
   return out;
 }
 
-std::vector<SafetensorsFile> open_files(Inspection& out) {
+std::vector<SafetensorsFile> open_files(const Inspection& out) {
   if (out.kind == "adapter") {
     return {SafetensorsFile::open(out.path / kAdapterWeights)};
   }
   return ShardedSafetensors::open(out.path).shards();
 }
 
+std::vector<ListedTensor> list_safetensors(Inspection& out) {
+  std::vector<ListedTensor> listed;
+  const std::vector<SafetensorsFile> files = open_files(out);
+  for (const SafetensorsFile& file : files) {
+    out.files.push_back(file.path().filename().string());
+    for (const TensorEntry& entry : file.entries()) {
+      listed.push_back({entry.name, std::string(dtype_name(entry.dtype)),
+                        entry.shape, entry.element_count(), entry.byte_size()});
+    }
+  }
+  out.metadata = files.front().metadata();
+  return listed;
+}
+
+std::vector<ListedTensor> list_gguf(Inspection& out) {
+  const GgufFile file = GgufFile::open(out.path);
+  out.files.push_back(out.path.filename().string());
+  for (const std::string& key : file.metadata().keys()) {
+    out.fields.emplace_back(printable(key), file.metadata().summary(key));
+  }
+  std::vector<ListedTensor> listed;
+  for (const GgufEntry& entry : file.entries()) {
+    listed.push_back({entry.name, std::string(entry.format->name), entry.shape,
+                      entry.element_count(), entry.byte_size()});
+  }
+  return listed;
+}
+
 Inspection identify(const fs::path& path) {
   Inspection out{.path = path, .kind = "file"};
+  if (is_gguf_file(path)) out.kind = "gguf";
   if (!fs::is_directory(path)) return out;
   const bool is_adapter =
       fs::exists(path / kAdapterConfig) || fs::exists(path / kAdapterWeights);
@@ -88,9 +118,8 @@ std::string shortened(const std::string& text) {
 using Row = std::array<std::string, 5>;
 
 Row row_of(const TensorGroup& group) {
-  return {printable(group.name), std::string(dtype_name(group.dtype)),
-          shape_text(group.shape), std::to_string(group.count),
-          grouped(group.parameters)};
+  return {printable(group.name), group.dtype, shape_text(group.shape),
+          std::to_string(group.count), grouped(group.parameters)};
 }
 
 // Columns as wide as their widest cell; numbers to the right.
@@ -126,13 +155,8 @@ std::string join(const std::vector<std::string>& words) {
 
 Inspection inspect_path(const fs::path& path, bool fold) {
   Inspection out = identify(path);
-  const std::vector<SafetensorsFile> files = open_files(out);
-  std::vector<TensorEntry> entries;
-  for (const SafetensorsFile& file : files) {
-    out.files.push_back(file.path().filename().string());
-    entries.insert(entries.end(), file.entries().begin(), file.entries().end());
-  }
-  out.metadata = files.front().metadata();
+  const std::vector<ListedTensor> entries =
+      out.kind == "gguf" ? list_gguf(out) : list_safetensors(out);
   out.groups = group_tensors(entries, fold);
   out.tensors = entries.size();
   for (const TensorGroup& group : out.groups) {
@@ -165,7 +189,7 @@ std::string inspection_to_json(const Inspection& inspection) {
   nlohmann::ordered_json groups = nlohmann::ordered_json::array();
   for (const TensorGroup& group : inspection.groups) {
     groups.push_back({{"name", group.name},
-                      {"dtype", dtype_name(group.dtype)},
+                      {"dtype", group.dtype},
                       {"shape", group.shape},
                       {"count", group.count},
                       {"parameters", group.parameters},

@@ -1,7 +1,8 @@
 // Writes the planned shards into a temporary directory and renames it. Entry
-// point: merge_checkpoint.
+// points: merge_checkpoint, convert_checkpoint.
 #include "graft/merge/merge.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <system_error>
@@ -9,9 +10,8 @@
 
 #include "graft/base/error.h"
 #include "graft/io/atomic_output.h"
-#include "graft/io/sharded_safetensors.h"
-#include "merge/merge_plan_internal.h"
-#include "merge/side_file_internal.h"
+#include "graft/io/gguf.h"
+#include "merge/merge_base_internal.h"
 #include "merge/tensor_stream_internal.h"
 
 namespace graft {
@@ -36,11 +36,6 @@ void check_places(const fs::path& base, const fs::path& output,
                                 .what = "the output has no name",
                                 .hint = "Choose a new directory"});
   }
-  if (!fs::is_directory(base)) {
-    throw FileError(ErrorText{.operation = "merge",
-                              .what = base.string(),
-                              .expected = "a checkpoint directory"});
-  }
   for (const auto& [path, word] :
        {std::pair(base, "base"), std::pair(adapter, "adapter")}) {
     if (path.empty() || !holds(output, path)) continue;
@@ -52,10 +47,9 @@ void check_places(const fs::path& base, const fs::path& output,
 }
 
 // Anything that a merge does not write makes the folder somebody's.
-void check_replaceable(const ShardedSafetensors& weights,
-                       const fs::path& output) {
+void check_replaceable(const MergeBase& base, const fs::path& output) {
   if (!fs::is_directory(output) || fs::is_empty(output)) return;
-  const auto found = foreign_entry(weights, output);
+  const auto found = base.foreign_entry(output);
   if (!found) return;
   throw ConfigError(
       ErrorText{.operation = "merge",
@@ -77,9 +71,10 @@ MergedTensor describe(const OutputTensor& tensor,
   return out;
 }
 
-void write_shard(const OutputShard& shard, const fs::path& target,
-                 const MergeOptions& options, ProgressMeter& meter,
-                 MergeReport& report) {
+// Returns the largest rounding.
+double write_shard(const OutputShard& shard, const fs::path& target,
+                   const MergeOptions& options, ProgressMeter& meter,
+                   MergeReport& report) {
   AtomicFile file(target);
   file.write(shard.header);
   const auto statistics =
@@ -90,8 +85,13 @@ void write_shard(const OutputShard& shard, const fs::path& target,
                    });
   file.commit();
   std::error_code error;
-  fs::permissions(target, fs::status(shard.source).permissions(), error);
+  const fs::perms mode = fs::status(shard.source, error).permissions();
+  if (!error && mode != fs::perms::unknown) {
+    fs::permissions(target, mode, error);
+  }
+  double largest = 0.0;
   for (std::size_t i = 0; i < shard.tensors.size(); ++i) {
+    largest = std::max(largest, statistics[i].max_rounding);
     if (shard.tensors[i].parts.empty()) {
       ++report.copied_tensors;
     } else {
@@ -99,31 +99,67 @@ void write_shard(const OutputShard& shard, const fs::path& target,
     }
   }
   report.shards.push_back(target.filename().string());
+  return largest;
+}
+
+AtomicDirectory::Existing existing(const MergeOptions& options) {
+  return options.overwrite ? AtomicDirectory::Existing::kReplace
+                           : AtomicDirectory::Existing::kRefuse;
 }
 
 }  // namespace
+
+ConvertReport convert_checkpoint(const fs::path& gguf, const fs::path& output,
+                                 const MergeOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  check_places(gguf, output, options.adapter);
+  if (!is_gguf_file(gguf)) {
+    throw FileError(ErrorText{.operation = "convert",
+                              .what = gguf.string(),
+                              .expected = "a GGUF file"});
+  }
+  const MergeBase source(gguf, options.dtype);
+  const MergePlan plan = plan_copy(source.shards());
+  if (options.overwrite) check_replaceable(source, output);
+  AtomicDirectory directory(output, existing(options));
+  ConvertReport out{.bytes = plan.bytes};
+  out.files = source.write_side_files(directory.path(), options).copied;
+  ProgressMeter meter(options, plan.bytes);
+  MergeReport report;
+  for (const OutputShard& shard : plan.shards) {
+    const double rounding =
+        write_shard(shard, directory.path() / shard.source.filename(), options,
+                    meter, report);
+    out.max_rounding = std::max(out.max_rounding, rounding);
+    out.tensors += shard.tensors.size();
+  }
+  directory.commit();
+  const std::chrono::duration<double> elapsed =
+      std::chrono::steady_clock::now() - start;
+  out.seconds = elapsed.count();
+  return out;
+}
 
 MergeReport merge_checkpoint(const fs::path& base, const AdapterFile& adapter,
                              const fs::path& output,
                              const MergeOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   check_places(base, output, options.adapter);
-  const ShardedSafetensors weights = ShardedSafetensors::open(base);
-  const MergePlan plan = plan_merge(weights, adapter, find_tied_head(base));
-  if (options.overwrite) check_replaceable(weights, output);
-  AtomicDirectory directory(output, options.overwrite
-                                        ? AtomicDirectory::Existing::kReplace
-                                        : AtomicDirectory::Existing::kRefuse);
+  const MergeBase source(base, options.dtype);
+  const MergePlan plan =
+      plan_merge(source.shards(), adapter, source.tied_head());
+  if (options.overwrite) check_replaceable(source, output);
+  AtomicDirectory directory(output, existing(options));
   MergeReport report{.adapter_pairs = adapter.records.size(),
                      .untied = plan.untied,
                      .bytes = plan.bytes};
-  const SideFiles files = copy_side_files(weights, directory.path());
+  const SideFiles files = source.write_side_files(directory.path(), options);
   report.copied_files = files.copied;
   report.skipped_files = files.skipped;
   if (plan.untied) {
     untie_config(directory.path() / "config.json");
-    if (weights.index_path()) {
-      update_index(plan, directory.path() / weights.index_path()->filename());
+    if (const auto index = source.index_path()) {
+      update_index(plan, directory.path() / index->filename());
     }
   }
   ProgressMeter meter(options, plan.bytes);

@@ -8,8 +8,8 @@
 
 #include "graft/base/error.h"
 #include "graft/formats/hf/checkpoint_inventory.h"
-#include "graft/io/safetensors_writer.h"
 #include "io/json_file_internal.h"
+#include "merge/merge_base_internal.h"
 
 namespace graft {
 namespace {
@@ -61,9 +61,15 @@ bool is_matrix_site(const Site& site) {
 // Collects what is wrong with the adapted tensors.
 class Planner {
  public:
-  Planner(const ShardedSafetensors& base, const AdapterFile& adapter,
+  Planner(std::vector<OutputShard> shards, const AdapterFile& adapter,
           const std::optional<TiedHead>& tied)
-      : base_(base), adapter_(adapter), tied_(tied) {}
+      : shards_(std::move(shards)), adapter_(adapter), tied_(tied) {
+    for (OutputShard& shard : shards_) {
+      for (OutputTensor& tensor : shard.tensors) {
+        tensors_.emplace(tensor.name, &tensor);
+      }
+    }
+  }
 
   MergePlan plan() {
     check_records();
@@ -71,17 +77,13 @@ class Planner {
       add_site(adapter_.plan.sites[i], adapter_.records[i]);
     }
     throw_problems();
-    MergePlan out;
-    for (const SafetensorsFile& shard : base_.shards()) {
-      out.shards.push_back(make_shard(shard));
+    for (auto& [name, parts] : parts_) {
+      if (!is_head(name)) tensors_.at(name)->parts = parts;
     }
-    out.untied = tied_ && parts_.contains(tied_->head_tensor);
-    if (out.untied) give_head_a_tensor(out.shards);
-    for (const OutputShard& shard : out.shards) {
-      for (const OutputTensor& tensor : shard.tensors) {
-        out.bytes += tensor.base.bytes.size();
-      }
-    }
+    const bool untied = tied_ && parts_.contains(tied_->head_tensor);
+    if (untied) give_head_a_tensor();
+    MergePlan out = plan_copy(std::move(shards_));
+    out.untied = untied;
     return out;
   }
 
@@ -123,14 +125,15 @@ class Planner {
     const std::string where = "tensor " + printable(target.tensor) + ": ";
     const std::string& stored =
         is_head(target.tensor) ? tied_->embedding_tensor : target.tensor;
-    const TensorEntry* entry = base_.find_or_null(stored);
-    if (entry == nullptr) {
+    const auto found = tensors_.find(stored);
+    if (found == tensors_.end()) {
       problems_.push_back(where + "not in the base");
       return false;
     }
-    if (!is_computable(entry->dtype)) {
+    const HostTensor& base = found->second->base;
+    if (!is_computable(base.dtype)) {
       problems_.push_back(where + "stored as " +
-                          std::string(dtype_name(entry->dtype)) +
+                          std::string(dtype_name(base.dtype)) +
                           ", a quantised or integer type that cannot be "
                           "merged into");
       return false;
@@ -142,8 +145,8 @@ class Planner {
         part.b.shape == std::vector{site.rows.size(), site.adapter.rank} &&
         part.b_row_begin >= 0 &&
         part.b_row_begin + target.rows <= site.rows.size();
-    if (entry->shape != expected || !pair_fits) {
-      problems_.push_back(where + "shape " + shape_text(entry->shape) + ", A " +
+    if (base.shape != expected || !pair_fits) {
+      problems_.push_back(where + "shape " + shape_text(base.shape) + ", A " +
                           shape_text(part.a.shape) + ", B " +
                           shape_text(part.b.shape) + " do not fit the site's " +
                           shape_text(expected));
@@ -154,7 +157,7 @@ class Planner {
 
   void throw_problems() const {
     if (problems_.empty()) return;
-    std::string what = base_.shards().front().path().parent_path().string();
+    std::string what = shards_.front().source.parent_path().string();
     for (std::size_t i = 0; i < std::min(problems_.size(), kProblemLimit);
          ++i) {
       what += (i == 0 ? ": " : "; ") + problems_[i];
@@ -166,63 +169,23 @@ class Planner {
     throw FileError(ErrorText{.operation = kOperation, .what = what});
   }
 
-  OutputShard make_shard(const SafetensorsFile& shard) const {
-    OutputShard out;
-    out.source = shard.path();
-    const auto header = shard.mapping().bytes().first(shard.data_offset());
-    out.header.assign(reinterpret_cast<const char*>(header.data()),
-                      header.size());
-    for (const TensorEntry& entry : shard.entries()) {
-      OutputTensor tensor{.name = entry.name,
-                          .base = shard.tensor(entry),
-                          .source = &shard,
-                          .begin = shard.data_offset() + entry.begin};
-      const auto found = parts_.find(entry.name);
-      if (found != parts_.end()) tensor.parts = found->second;
-      out.tensors.push_back(std::move(tensor));
-    }
-    return out;
-  }
-
   // The head gets its own tensor, made from the embedding: in the place of one
   // that transformers would ignore, else at the end of the last file.
-  void give_head_a_tensor(std::vector<OutputShard>& shards) const {
-    OutputTensor head;
-    for (const SafetensorsFile& shard : base_.shards()) {
-      const TensorEntry* entry = shard.find_or_null(tied_->embedding_tensor);
-      if (entry == nullptr) continue;
-      head = {.name = tied_->head_tensor,
-              .base = shard.tensor(*entry),
-              .source = &shard,
-              .parts = parts_.at(tied_->head_tensor)};
-    }
-    for (OutputShard& shard : shards) {
+  void give_head_a_tensor() {
+    OutputTensor head = *tensors_.at(tied_->embedding_tensor);
+    head.name = tied_->head_tensor;
+    head.parts = parts_.at(tied_->head_tensor);
+    for (OutputShard& shard : shards_) {
       std::erase_if(shard.tensors, [this](const OutputTensor& tensor) {
         return tensor.name == tied_->head_tensor;
       });
     }
-    shards.back().tensors.push_back(std::move(head));
-    for (std::size_t i = 0; i < shards.size(); ++i) {
-      rebuild(shards[i], base_.shards()[i].metadata());
-    }
+    shards_.back().tensors.push_back(std::move(head));
+    for (OutputShard& shard : shards_) lay_out(shard);
   }
 
-  // A new header for the tensors that the shard has now.
-  static void rebuild(OutputShard& shard,
-                      const std::map<std::string, std::string>& metadata) {
-    std::vector<TensorLayout> layout;
-    for (const OutputTensor& tensor : shard.tensors) {
-      layout.push_back({tensor.name, tensor.base.dtype, tensor.base.shape});
-    }
-    shard.header = make_safetensors_header(layout, metadata);
-    std::uint64_t position = shard.header.size();
-    for (OutputTensor& tensor : shard.tensors) {
-      tensor.begin = position;
-      position += tensor.base.bytes.size();
-    }
-  }
-
-  const ShardedSafetensors& base_;
+  std::vector<OutputShard> shards_;
+  std::map<std::string, OutputTensor*> tensors_;  // of shards_, by name
   const AdapterFile& adapter_;
   const std::optional<TiedHead>& tied_;
   std::map<std::string, std::vector<LoraPart>> parts_;  // by tensor
@@ -235,13 +198,35 @@ std::string hf_path(const ModuleInfo& module) {
 
 }  // namespace
 
-MergePlan plan_merge(const ShardedSafetensors& base, const AdapterFile& adapter,
+std::uint64_t OutputTensor::byte_size() const {
+  std::uint64_t size = dtype_size(base.dtype);
+  for (const std::int64_t dimension : base.shape) {
+    size *= static_cast<std::uint64_t>(dimension);
+  }
+  return size;
+}
+
+MergePlan plan_merge(std::vector<OutputShard> shards,
+                     const AdapterFile& adapter,
                      const std::optional<TiedHead>& tied) {
-  return Planner(base, adapter, tied).plan();
+  return Planner(std::move(shards), adapter, tied).plan();
+}
+
+MergePlan plan_copy(std::vector<OutputShard> shards) {
+  MergePlan out{.shards = std::move(shards)};
+  for (const OutputShard& shard : out.shards) {
+    for (const OutputTensor& tensor : shard.tensors) {
+      out.bytes += tensor.byte_size();
+    }
+  }
+  return out;
 }
 
 std::optional<TiedHead> find_tied_head(const std::filesystem::path& base) {
-  const Inventory inventory = read_inventory(base);
+  return find_tied_head(read_inventory(base));
+}
+
+std::optional<TiedHead> find_tied_head(const Inventory& inventory) {
   for (const ModuleInfo& head : inventory.modules) {
     if (!head.output_head || head.parameter_count != 0) continue;
     for (const ModuleInfo& module : inventory.modules) {

@@ -78,12 +78,17 @@ void copy_one(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-std::optional<std::string> foreign_entry(const ShardedSafetensors& base,
+std::optional<std::string> foreign_entry(const ShardedSafetensors* base,
                                          const fs::path& output) {
-  const fs::path own = base.shards().front().path().parent_path();
+  fs::path own;
+  std::optional<fs::path> index;
   std::set<std::string> shards;
-  for (const SafetensorsFile& shard : base.shards()) {
-    shards.insert(shard.path().filename().string());
+  if (base != nullptr) {
+    own = base->shards().front().path().parent_path();
+    index = base->index_path();
+    for (const SafetensorsFile& shard : base->shards()) {
+      shards.insert(shard.path().filename().string());
+    }
   }
   std::set<std::string> foreign;
   std::set<std::string> all;
@@ -91,10 +96,10 @@ std::optional<std::string> foreign_entry(const ShardedSafetensors& base,
   for (const auto& entry : fs::directory_iterator(output)) {
     const std::string name = entry.path().filename().string();
     // What the merge of this base would write.
-    const bool shared = shards.contains(name) ||
-                        base.index_path() == own / name ||
-                        (!is_weight_file(name) && !name.starts_with('.') &&
-                         fs::is_regular_file(own / name));
+    const bool shared =
+        base != nullptr && (shards.contains(name) || index == own / name ||
+                            (!is_weight_file(name) && !name.starts_with('.') &&
+                             fs::is_regular_file(own / name)));
     const bool file = entry.is_regular_file();
     all.insert(name);
     has_weights |= file && (is_model_weight(name) || shards.contains(name));

@@ -19,7 +19,8 @@ struct SideFiles {
 
 // The first entry of `output`, by name, that no merge of this base and no
 // other model directory would hold; in a folder without weights any entry.
-std::optional<std::string> foreign_entry(const ShardedSafetensors& base,
+// `base`: null when it is one file.
+std::optional<std::string> foreign_entry(const ShardedSafetensors* base,
                                          const std::filesystem::path& output);
 
 // Copies every regular file of the directory with its mode, except weights of

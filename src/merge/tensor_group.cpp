@@ -48,12 +48,12 @@ Name parse_name(std::string_view text) {
 // Equal for tensors of one group: the words with their places, type, shape.
 struct GroupKey {
   std::vector<std::string> words;  // empty where a number stands
-  DType dtype = DType::kF32;
+  std::string dtype;
   std::vector<std::int64_t> shape;
   auto operator<=>(const GroupKey&) const = default;
 };
 
-GroupKey key_of(const Name& name, const TensorEntry& entry) {
+GroupKey key_of(const Name& name, const ListedTensor& entry) {
   GroupKey key{.dtype = entry.dtype, .shape = entry.shape};
   for (const Component& part : name) key.words.push_back(part.word);
   return key;
@@ -65,13 +65,13 @@ struct Members {
   TensorGroup group;
 };
 
-void add_member(Members& members, const Name& name, const TensorEntry& entry) {
+void add_member(Members& members, const Name& name, const ListedTensor& entry) {
   TensorGroup& group = members.group;
   group.dtype = entry.dtype;
   group.shape = entry.shape;
   ++group.count;
-  group.parameters += static_cast<std::uint64_t>(entry.element_count());
-  group.bytes += entry.byte_size();
+  group.parameters += static_cast<std::uint64_t>(entry.elements);
+  group.bytes += entry.bytes;
   if (members.first.empty() || name < members.first) members.first = name;
   members.numbers.resize(name.size());
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -99,10 +99,10 @@ std::string group_name(const Members& members) {
 
 }  // namespace
 
-std::vector<TensorGroup> group_tensors(const std::vector<TensorEntry>& entries,
+std::vector<TensorGroup> group_tensors(const std::vector<ListedTensor>& entries,
                                        bool fold) {
   std::map<std::pair<GroupKey, Name>, Members> groups;
-  for (const TensorEntry& entry : entries) {
+  for (const ListedTensor& entry : entries) {
     const Name name = parse_name(entry.name);
     add_member(groups[{key_of(name, entry), fold ? Name() : name}], name,
                entry);

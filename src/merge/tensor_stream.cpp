@@ -23,15 +23,23 @@ struct Block {
   RowSet units;  // rows of a merged tensor, bytes of a copied one
 };
 
+// Elements of a row; a vector is one row.
+std::int64_t width(const OutputTensor& tensor) {
+  return tensor.is_stored() ? tensor.stored.columns() : tensor.base.shape[1];
+}
+
+std::int64_t row_count(const OutputTensor& tensor) {
+  return tensor.is_stored() ? tensor.stored.rows() : tensor.base.shape[0];
+}
+
 std::vector<Block> split(const std::vector<OutputTensor>& tensors) {
   std::vector<Block> out;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const HostTensor& base = tensors[i].base;
-    auto total = static_cast<std::int64_t>(base.bytes.size());
+    auto total = static_cast<std::int64_t>(tensors[i].byte_size());
     auto step = static_cast<std::int64_t>(kCopiedBytes);
-    if (!tensors[i].parts.empty() && total != 0) {
-      total = base.shape[0];
-      step = std::max<std::int64_t>(1, kMergedElements / base.shape[1]);
+    if (!tensors[i].is_copied() && total != 0) {
+      total = row_count(tensors[i]);
+      step = std::max<std::int64_t>(1, kMergedElements / width(tensors[i]));
     }
     for (std::int64_t begin = 0; begin < total; begin += step) {
       out.push_back({i, {begin, std::min(begin + step, total)}});
@@ -48,7 +56,8 @@ class MergerSlot {
 
   const BlockMerger& get(const OutputTensor& tensor) {
     std::call_once(once_, [&] {
-      merger_ = std::make_unique<BlockMerger>(tensor.base, tensor.parts);
+      merger_ = std::make_unique<BlockMerger>(tensor.base, tensor.stored,
+                                              tensor.parts);
     });
     return *merger_;
   }
@@ -120,24 +129,40 @@ class ShardStream {
   void produce(std::size_t index, std::vector<std::byte>& buffer) {
     const Block& block = blocks_[index];
     const OutputTensor& tensor = shard_.tensors[block.tensor];
-    const bool merged = !tensor.parts.empty();
-    const std::size_t unit =
-        merged ? static_cast<std::size_t>(tensor.base.shape[1]) *
-                     dtype_size(tensor.base.dtype)
-               : 1;
+    const std::size_t unit = tensor.is_copied()
+                                 ? 1
+                                 : static_cast<std::size_t>(width(tensor)) *
+                                       dtype_size(tensor.base.dtype);
     const std::size_t offset =
         static_cast<std::size_t>(block.units.begin) * unit;
-    const auto source = tensor.base.bytes.subspan(
-        offset, static_cast<std::size_t>(block.units.size()) * unit);
-    if (merged) {
-      buffer.resize(source.size());
+    const std::size_t size =
+        static_cast<std::size_t>(block.units.size()) * unit;
+    if (tensor.is_copied()) {
+      sink_(tensor, offset, tensor.base.bytes.subspan(offset, size));
+    } else {
+      buffer.resize(size);
       statistics_[index] = merge(block, buffer);
       sink_(tensor, offset, buffer);
-    } else {
-      sink_(tensor, offset, source);
     }
-    tensor.source->mapping().release(source);
-    meter_.add(tensor, source.size());
+    release(tensor, block.units, unit);
+    meter_.add(tensor, size);
+  }
+
+  // Gives the pages of rows (or bytes) `units` back. Rows in another order lie
+  // near their place: what a later block still needs is read again.
+  static void release(const OutputTensor& tensor, RowSet units,
+                      std::size_t unit) {
+    const bool stored = tensor.is_stored();
+    // Small reordered vectors lie in memory of their own, not in the file.
+    if (tensor.mapping == nullptr ||
+        (stored && tensor.stored.owner.get() != tensor.mapping)) {
+      return;
+    }
+    const std::size_t size = stored ? tensor.stored.row_bytes() : unit;
+    const auto bytes = stored ? tensor.stored.bytes : tensor.base.bytes;
+    tensor.mapping->release(
+        bytes.subspan(static_cast<std::size_t>(units.begin) * size,
+                      static_cast<std::size_t>(units.size()) * size));
   }
 
   BlockStatistics merge(const Block& block, std::span<std::byte> target) {
@@ -148,8 +173,7 @@ class ShardStream {
     if (!out.finite) {
       throw FileError(ErrorText{
           .operation = "merge",
-          .what = tensor.source->path().string() + ": tensor " +
-                  printable(tensor.name),
+          .what = shard_.source.string() + ": tensor " + printable(tensor.name),
           .got = "NaN or infinity in rows " +
                  std::to_string(block.units.begin) + " to " +
                  std::to_string(block.units.end - 1) + " of the result",

@@ -11,8 +11,7 @@
 #include "graft/base/half.h"
 #include "graft/io/sharded_safetensors.h"
 #include "graft/merge/merge.h"
-#include "merge/merge_plan_internal.h"
-#include "merge/side_file_internal.h"
+#include "merge/merge_base_internal.h"
 #include "merge/tensor_stream_internal.h"
 
 namespace graft {
@@ -132,15 +131,24 @@ class Verifier {
   VerifyReport report_;
 };
 
+// What a GGUF base was written as: the type of the first tensor.
+DType written_type(const ShardedSafetensors& merged) {
+  for (const SafetensorsFile& shard : merged.shards()) {
+    if (!shard.entries().empty()) return shard.entries().front().dtype;
+  }
+  return DType::kBF16;
+}
+
 }  // namespace
 
 VerifyReport verify_checkpoint(const fs::path& base, const AdapterFile& adapter,
                                const fs::path& merged,
                                const MergeOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  const ShardedSafetensors weights = ShardedSafetensors::open(base);
   const ShardedSafetensors result = ShardedSafetensors::open(merged);
-  const MergePlan plan = plan_merge(weights, adapter, find_tied_head(base));
+  const MergeBase source(base, written_type(result));
+  const MergePlan plan =
+      plan_merge(source.shards(), adapter, source.tied_head());
   Verifier verifier(plan, result);
   verifier.check_names();
   verifier.check_values(options);

@@ -13,6 +13,7 @@
 
 #include "graft/base/error.h"
 #include "nn/scratch_internal.h"
+#include "nn/stored_rows_internal.h"
 
 namespace graft::nn {
 namespace {
@@ -36,22 +37,61 @@ std::string describe(const at::Tensor& weight) {
   throw ConfigError(ErrorText{"frozen weight", what, got, expected, {}});
 }
 
+bool is_stored(const WeightBlock& block) { return !block.weight.defined(); }
+
+void check_tensor(const at::Tensor& weight, const at::Tensor& first) {
+  if (weight.dim() != 2 || !is_storage_type(weight.scalar_type())) {
+    refuse("row block", describe(weight), "a floating-point matrix");
+  }
+  if (weight.scalar_type() != first.scalar_type() ||
+      weight.device() != first.device() || weight.size(1) != first.size(1)) {
+    refuse("row block", describe(weight),
+           "columns, type and device of " + describe(first));
+  }
+}
+
+// Decoding makes fp32 on the CPU.
+void check_stored(const StoredTensor& stored, const at::Tensor& first) {
+  if (stored.format == nullptr) refuse("row block", "no tensor", "a matrix");
+  const std::string got = "decoded rows of type " +
+                          std::string(stored.format->name) + " [" +
+                          std::to_string(stored.rows()) + ", " +
+                          std::to_string(stored.columns()) + "]";
+  if (stored.format->decode == nullptr || stored.shape.size() != 2) {
+    refuse("row block", got, "a matrix of a type that can be decoded");
+  }
+  if (first.defined() && !first.device().is_cpu()) {
+    refuse("row block", got, "rows on " + first.device().str());
+  }
+}
+
 void check_blocks(const std::vector<WeightBlock>& blocks) {
   if (blocks.empty()) refuse("row blocks", "none", "at least one");
-  const at::Tensor* first = nullptr;
+  at::Tensor first;
   for (const WeightBlock& block : blocks) {
-    const at::Tensor& weight = block.weight;
-    if (!weight.defined()) refuse("row block", "no tensor", "a matrix");
-    if (weight.dim() != 2 || !is_storage_type(weight.scalar_type())) {
-      refuse("row block", describe(weight), "a floating-point matrix");
+    if (!first.defined() && !is_stored(block)) first = block.weight;
+  }
+  for (const WeightBlock& block : blocks) {
+    if (is_stored(block)) {
+      check_stored(block.stored, first);
+    } else {
+      check_tensor(block.weight, first);
     }
-    if (first == nullptr) first = &weight;
-    if (weight.size(1) != first->size(1) ||
-        weight.scalar_type() != first->scalar_type() ||
-        weight.device() != first->device()) {
-      refuse("row block", describe(weight),
-             "columns, type and device of " + describe(*first));
+    if (block.columns() != blocks[0].columns()) {
+      refuse("row block", std::to_string(block.columns()) + " columns",
+             std::to_string(blocks[0].columns()));
     }
+  }
+}
+
+void check_mode(const std::vector<WeightBlock>& blocks, ComputeMode mode,
+                WeightLayout layout) {
+  if (std::none_of(blocks.begin(), blocks.end(), is_stored)) return;
+  if (mode == ComputeMode::kNative) {
+    refuse("compute.dtype", "native over quantised rows", "fp32");
+  }
+  if (layout == WeightLayout::kPacked) {
+    refuse("compute.weight_layout", "packed over quantised rows", "blocks");
   }
 }
 
@@ -64,6 +104,7 @@ bool is_misaligned(const at::Tensor& weight) {
 // A block whose bytes kernels may read as elements: contiguous, and aligned to
 // the element size (safetensors promises neither).
 WeightBlock usable(WeightBlock block) {
+  if (is_stored(block)) return block;
   const at::Tensor& weight = block.weight;
   if (!weight.is_contiguous()) return {weight.contiguous(), nullptr};
   if (!is_misaligned(weight)) return block;
@@ -89,13 +130,22 @@ std::vector<WeightBlock> packed(const std::vector<WeightBlock>& blocks) {
 }
 
 // Rows per conversion: all, or an even share that fits the scratch.
-std::int64_t chunk_rows(const at::Tensor& weight) {
-  const std::int64_t rows = weight.size(0);
-  const std::int64_t columns = std::max<std::int64_t>(weight.size(1), 1);
+std::int64_t chunk_rows(const WeightBlock& block) {
+  const std::int64_t rows = block.rows();
+  const std::int64_t columns = std::max<std::int64_t>(block.columns(), 1);
   const std::int64_t limit =
       std::max<std::int64_t>(kScratchElements / columns, 1);
   const std::int64_t chunks = (rows + limit - 1) / limit;
   return chunks <= 1 ? rows : (rows + chunks - 1) / chunks;
+}
+
+// Rows of a block in fp32 into contiguous `target` (rows.size(), in).
+void convert_rows(const WeightBlock& block, RowSet rows, at::Tensor& target) {
+  if (is_stored(block)) {
+    decode_rows(block.stored, rows, target.mutable_data_ptr<float>());
+  } else {
+    target.copy_(block.weight.narrow(0, rows.begin, rows.size()));
+  }
 }
 
 // use(dense, begin): `dense` (n, in) of the compute type holds rows [begin,
@@ -105,22 +155,30 @@ void visit_rows(const std::vector<WeightBlock>& blocks, at::ScalarType type,
                 Use use) {
   std::int64_t begin = 0;
   for (const WeightBlock& block : blocks) {
-    const at::Tensor& weight = block.weight;
-    const std::int64_t rows = weight.size(0);
-    if (weight.scalar_type() == type) {
-      use(weight, begin);
+    const std::int64_t rows = block.rows();
+    if (!is_stored(block) && block.weight.scalar_type() == type) {
+      use(block.weight, begin);
       begin += rows;
       continue;
     }
-    const std::int64_t step = chunk_rows(weight);
+    const at::Device device =
+        is_stored(block) ? at::Device(at::kCPU) : block.weight.device();
+    const std::int64_t step = chunk_rows(block);
     for (std::int64_t row = 0; row < rows; row += step) {
       const std::int64_t count = std::min(step, rows - row);
-      at::Tensor dense = scratch_floats(count, weight.size(1), weight.device());
-      dense.copy_(weight.narrow(0, row, count));
+      at::Tensor dense = scratch_floats(count, block.columns(), device);
+      convert_rows(block, {row, row + count}, dense);
       use(dense, begin + row);
     }
     begin += rows;
   }
+}
+
+// Rows `indices` of one block in `type`.
+at::Tensor gather_from(const WeightBlock& block, const at::Tensor& indices,
+                       at::ScalarType type) {
+  if (is_stored(block)) return decode_some_rows(block.stored, indices);
+  return block.weight.index_select(0, indices).to(type);
 }
 
 void check_indices(const at::Tensor& indices, std::int64_t out) {
@@ -135,30 +193,45 @@ void check_indices(const at::Tensor& indices, std::int64_t out) {
 
 }  // namespace
 
+std::int64_t WeightBlock::rows() const {
+  return weight.defined() ? weight.size(0) : stored.rows();
+}
+
+std::int64_t WeightBlock::columns() const {
+  return weight.defined() ? weight.size(1) : stored.columns();
+}
+
 c10::intrusive_ptr<FrozenWeight> FrozenWeight::make(
     std::vector<WeightBlock> blocks, ComputeMode mode, WeightLayout layout) {
   check_blocks(blocks);
+  check_mode(blocks, mode, layout);
   const at::NoGradGuard no_grad;
   for (WeightBlock& block : blocks) block = usable(std::move(block));
   if (should_pack(blocks, mode, layout)) blocks = packed(blocks);
   c10::intrusive_ptr<FrozenWeight> made(
       std::unique_ptr<FrozenWeight>(new FrozenWeight()));
-  made->in_ = blocks[0].weight.size(1);
-  for (const WeightBlock& block : blocks) made->out_ += block.weight.size(0);
+  made->in_ = blocks[0].columns();
+  for (const WeightBlock& block : blocks) made->out_ += block.rows();
   made->mode_ = mode;
   made->blocks_ = std::move(blocks);
   return made;
 }
 
 at::ScalarType FrozenWeight::storage_type() const {
-  return blocks_[0].weight.scalar_type();
+  for (const WeightBlock& block : blocks_) {
+    if (!is_stored(block)) return block.weight.scalar_type();
+  }
+  return at::kFloat;
 }
 
 at::ScalarType FrozenWeight::compute_type() const {
   return mode_ == ComputeMode::kNative ? storage_type() : at::kFloat;
 }
 
-at::Device FrozenWeight::device() const { return blocks_[0].weight.device(); }
+at::Device FrozenWeight::device() const {
+  return is_stored(blocks_[0]) ? at::Device(at::kCPU)
+                               : blocks_[0].weight.device();
+}
 
 void FrozenWeight::multiply_out(const at::Tensor& x, at::Tensor& y) const {
   const at::NoGradGuard no_grad;
@@ -190,14 +263,14 @@ at::Tensor FrozenWeight::dense_rows(RowSet rows) const {
   }
   const at::NoGradGuard no_grad;
   at::Tensor dense = at::empty({rows.size(), in_},
-                               blocks_[0].weight.options().dtype(at::kFloat));
+                               at::TensorOptions(device()).dtype(at::kFloat));
   std::int64_t begin = 0;
   for (const WeightBlock& block : blocks_) {
-    const std::int64_t end = begin + block.weight.size(0);
+    const std::int64_t end = begin + block.rows();
     const RowSet both{std::max(rows.begin, begin), std::min(rows.end, end)};
     if (both.size() > 0) {
-      dense.narrow(0, both.begin - rows.begin, both.size())
-          .copy_(block.weight.narrow(0, both.begin - begin, both.size()));
+      at::Tensor part = dense.narrow(0, both.begin - rows.begin, both.size());
+      convert_rows(block, {both.begin - begin, both.end - begin}, part);
     }
     begin = end;
   }
@@ -206,21 +279,21 @@ at::Tensor FrozenWeight::dense_rows(RowSet rows) const {
 
 at::Tensor FrozenWeight::gather_rows(const at::Tensor& indices) const {
   const at::NoGradGuard no_grad;
+  const bool checks_itself = blocks_.size() == 1 && !is_stored(blocks_[0]);
+  if (!checks_itself) check_indices(indices, out_);
   if (blocks_.size() == 1) {
-    return blocks_[0].weight.index_select(0, indices).to(compute_type());
+    return gather_from(blocks_[0], indices, compute_type());
   }
-  check_indices(indices, out_);
   at::Tensor rows =
       at::empty({indices.size(0), in_},
-                blocks_[0].weight.options().dtype(compute_type()));
+                at::TensorOptions(device()).dtype(compute_type()));
   std::int64_t begin = 0;
   for (const WeightBlock& block : blocks_) {
-    const std::int64_t end = begin + block.weight.size(0);
+    const std::int64_t end = begin + block.rows();
     const at::Tensor places =
         at::nonzero((indices >= begin).logical_and_(indices < end)).view(-1);
     const at::Tensor local = indices.index_select(0, places).sub_(begin);
-    rows.index_copy_(0, places,
-                     block.weight.index_select(0, local).to(compute_type()));
+    rows.index_copy_(0, places, gather_from(block, local, compute_type()));
     begin = end;
   }
   return rows;

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/io/gguf.h"
 #include "text/added_vocabulary_internal.h"
 #include "text/decoder_internal.h"
+#include "text/gguf_tokenizer_internal.h"
 #include "text/model_internal.h"
 #include "text/normalizer_internal.h"
 #include "text/post_processor_internal.h"
@@ -28,6 +30,8 @@ struct Tokenizer::State {
   std::unique_ptr<const text::Decoder> decoder;  // may be null
   TokenizerConfig config;
 
+  static std::shared_ptr<const State> make(text::TokenizerFile file,
+                                           TokenizerConfig config);
   std::string normalize(std::string_view text) const {
     return normalizer ? normalizer->normalize(text) : std::string(text);
   }
@@ -65,10 +69,8 @@ std::optional<std::string> Tokenizer::State::token(std::int64_t id) const {
 Tokenizer::Tokenizer(std::shared_ptr<const State> state)
     : state_(std::move(state)) {}
 
-Tokenizer Tokenizer::open(const fs::path& path) {
-  const bool is_directory = fs::is_directory(path);
-  const fs::path file_path = is_directory ? path / "tokenizer.json" : path;
-  text::TokenizerFile file = text::read_tokenizer_file(file_path);
+std::shared_ptr<const Tokenizer::State> Tokenizer::State::make(
+    text::TokenizerFile file, TokenizerConfig config) {
   auto state = std::make_shared<State>();
   state->model = text::make_model(file);
   if (const auto part = file.part("normalizer")) {
@@ -85,9 +87,23 @@ Tokenizer Tokenizer::open(const fs::path& path) {
   }
   state->added.emplace(file.part("added_tokens"), state->model->vocabulary(),
                        state->normalizer.get());
-  state->config = text::read_tokenizer_config(file_path.parent_path() /
-                                              "tokenizer_config.json");
-  return Tokenizer(std::move(state));
+  state->config = std::move(config);
+  return state;
+}
+
+Tokenizer Tokenizer::open(const fs::path& path) {
+  if (is_gguf_file(path)) {
+    const GgufFile file = GgufFile::open(path);
+    return Tokenizer(
+        State::make(text::read_gguf_tokenizer(file.metadata()),
+                    text::read_gguf_tokenizer_config(file.metadata())));
+  }
+  const bool is_directory = fs::is_directory(path);
+  const fs::path file_path = is_directory ? path / "tokenizer.json" : path;
+  text::TokenizerFile file = text::read_tokenizer_file(file_path);
+  return Tokenizer(State::make(
+      std::move(file), text::read_tokenizer_config(file_path.parent_path() /
+                                                   "tokenizer_config.json")));
 }
 
 std::vector<std::int64_t> Tokenizer::encode(std::string_view text,

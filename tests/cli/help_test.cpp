@@ -28,8 +28,10 @@ const std::vector<CommandHelp>& core_commands() {
       {"match", {"--target", "--exclude", "--syntax"}},
       {"inspect", {"PATH", "--all", "--json"}},
       {"merge",
-       {"BASE", "ADAPTER", "-o,--output", "--overwrite", "--threads",
+       {"BASE", "ADAPTER", "-o,--output", "--dtype", "--overwrite", "--threads",
         "--json"}},
+      {"convert",
+       {"MODEL", "-o,--output", "--dtype", "--overwrite", "--threads"}},
       {"verify", {"BASE", "ADAPTER", "MERGED", "--threads", "--json"}},
       {"tokenize",
        {"PATH", "--decode", "--no-special", "--skip-special", "--template"}},
@@ -39,8 +41,8 @@ const std::vector<CommandHelp>& core_commands() {
 
 const std::vector<std::string>& all_names() {
   static const std::vector<std::string> names = {
-      "plan",  "match", "inspect",  "merge",  "verify", "tokenize",
-      "train", "eval",  "generate", "logits", "env"};
+      "plan",     "match", "inspect", "merge",    "verify", "convert",
+      "tokenize", "train", "eval",    "generate", "logits", "env"};
   return names;
 }
 
@@ -105,7 +107,8 @@ TEST(Help, core_commands_refuse_unknown_options) {
 }
 
 TEST(Help, core_commands_refuse_missing_words) {
-  for (const char* name : {"plan", "inspect", "merge", "verify", "tokenize"}) {
+  for (const char* name :
+       {"plan", "inspect", "merge", "verify", "convert", "tokenize"}) {
     SCOPED_TRACE(name);
     expect_error(run_graft({name}), 2,
                  {"is required", std::string("Try: graft ") + name});

@@ -82,8 +82,8 @@ void write_nan_model(const fs::path& directory) {
                         HostTensor::from_floats({size}, values));
 }
 
-void write_small_adapter(const fs::path& directory) {
-  const auto config = read_json(tiny_model() / "config.json");
+void write_small_adapter(const fs::path& directory, const fs::path& model) {
+  const auto config = read_json(model / "config.json");
   const std::int64_t hidden = config.at("hidden_size");
   const std::int64_t size = config.at("head_dim");
   const std::int64_t query = config.at("num_attention_heads");

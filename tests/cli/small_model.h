@@ -23,8 +23,9 @@ void write_tiny_model_with(const std::filesystem::path& directory,
 // One whose logits are all NaN.
 void write_nan_model(const std::filesystem::path& directory);
 
-// LoRA of rank 2 on q_proj and v_proj of every layer of the tiny model.
-void write_small_adapter(const std::filesystem::path& directory);
+// LoRA of rank 2 on q_proj and v_proj of every layer of a Llama directory.
+void write_small_adapter(const std::filesystem::path& directory,
+                         const std::filesystem::path& model = tiny_model());
 
 // LoRA on a checkpoint of `count` square matrices `layers.N.proj.weight` of
 // about `megabytes` in all: no family, large enough to be interrupted.

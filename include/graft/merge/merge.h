@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "graft/base/cancellation.h"
+#include "graft/base/dtype.h"
 #include "graft/formats/adapter_record.h"
 
 namespace graft {
@@ -28,6 +30,10 @@ struct MergeOptions {
   int threads = 0;                 // 0: one a processor
   bool overwrite = false;          // replace an existing output directory
   std::filesystem::path adapter;   // its directory, never to be replaced
+  // For a base that is a GGUF file: the type of the written tensors, and what
+  // is written beside them (tokenizer.json, ...) by name.
+  DType dtype = DType::kBF16;
+  std::map<std::string, std::string> files;
 };
 
 // What the merge did to one tensor.
@@ -53,12 +59,28 @@ struct MergeReport {
 // W + scale * B A in fp32 (double for F64), rounded once to W's type, in row
 // blocks: memory does not grow with the model. Keeps sharding, order, header
 // and every other tensor byte for byte; the result is the same for any number
-// of threads. `output` appears complete or not at all. Throws ConfigError,
+// of threads. `output` appears complete or not at all. A base that is a GGUF
+// file becomes a Hugging Face directory of options.dtype. Throws ConfigError,
 // FileError (all problems of the adapted tensors together), SystemError.
 MergeReport merge_checkpoint(const std::filesystem::path& base,
                              const AdapterFile& adapter,
                              const std::filesystem::path& output,
                              const MergeOptions& options = {});
+
+struct ConvertReport {
+  std::size_t tensors = 0;
+  double max_rounding = 0.0;       // largest |stored - decoded|
+  std::vector<std::string> files;  // written, without the weights
+  std::uint64_t bytes = 0;         // of tensors written
+  double seconds = 0.0;
+};
+
+// A GGUF file as a Hugging Face directory: every tensor decoded and rounded
+// once to options.dtype, in row blocks, as a merge does; config.json from the
+// metadata, options.files beside. Throws as merge_checkpoint.
+ConvertReport convert_checkpoint(const std::filesystem::path& gguf,
+                                 const std::filesystem::path& output,
+                                 const MergeOptions& options);
 
 struct TensorDifference {
   std::string name;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "graft/base/row_set.h"
+#include "graft/base/stored_tensor.h"
 
 namespace graft::nn {
 
@@ -26,18 +27,25 @@ enum class WeightLayout { kAuto, kBlocks, kPacked };
 struct WeightBlock {
   at::Tensor weight;                  // (rows, in), never written through
   std::shared_ptr<const void> owner;  // keeps mapped bytes valid
+  // Without `weight`: rows that are decoded whenever they are needed
+  // (quantised, or in another order). On the CPU, kFp32 and kBlocks alone.
+  StoredTensor stored = {};
+
+  std::int64_t rows() const;
+  std::int64_t columns() const;
 };
 
 class FrozenWeight : public torch::CustomClassHolder {
  public:
-  // Blocks are stacked by rows and agree in `in`, dtype and device. Throws
-  // ConfigError otherwise.
+  // Blocks are stacked by rows and agree in `in`, those that are tensors also
+  // in dtype and device. Throws ConfigError otherwise.
   static c10::intrusive_ptr<FrozenWeight> make(std::vector<WeightBlock> blocks,
                                                ComputeMode mode,
                                                WeightLayout layout);
 
   std::int64_t in() const { return in_; }
   std::int64_t out() const { return out_; }
+  // Of the tensors; fp32 when all rows are decoded.
   at::ScalarType storage_type() const;
   // Type of x, y, dy and dx: fp32, or the storage type in native mode.
   at::ScalarType compute_type() const;

@@ -21,13 +21,14 @@ struct TokenizerConfig {
   std::optional<std::string> eos_token;
   std::optional<std::string> pad_token;
   std::optional<std::string> unk_token;
+  std::optional<std::string> chat_template;
 };
 
 // Immutable and thread-safe; copies share their tables.
 class Tokenizer {
  public:
-  // `path`: tokenizer.json, or the directory that holds it. Throws FileError
-  // that names the file and the damaged or unsupported part.
+  // `path`: tokenizer.json, the directory that holds it, or a GGUF file. Throws
+  // FileError that names the file and the damaged or unsupported part.
   static Tokenizer open(const std::filesystem::path& path);
 
   // Special tokens inside `text` are recognised either way; `add_special`

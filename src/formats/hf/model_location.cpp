@@ -105,7 +105,7 @@ fs::path locate_model(std::string_view model) {
   ErrorText text{
       .operation = kOperation,
       .what = "'" + std::string(model) + "' is no directory or file"};
-  if (!is_hub_id(model)) throw ConfigError(text);
+  if (!is_hub_id(model) || model.ends_with(".gguf")) throw ConfigError(text);
   const auto cache = cache_directory();
   if (cache) {
     const auto snapshot = find_snapshot(repository_directory(*cache, model));

@@ -1,0 +1,34 @@
+// Words of --dtype, and the tokenizer of a GGUF file as files.
+#include "gguf_output.h"
+
+#include "graft/base/error.h"
+#include "graft/base/logger.h"
+#include "graft/text/tokenizer_export.h"
+
+namespace graft::cli {
+
+CLI::Option* add_dtype_option(CLI::App& app, std::string& word) {
+  return app
+      .add_option("--dtype", word,
+                  "type of the tensors made from a GGUF file: bf16 (default), "
+                  "f16 or f32")
+      ->check(CLI::IsMember({"bf16", "f16", "f32"}));
+}
+
+void set_gguf_output(const std::filesystem::path& gguf, const std::string& word,
+                     MergeOptions& options) {
+  options.dtype = DType::kBF16;
+  if (word == "f16") options.dtype = DType::kF16;
+  if (word == "f32") options.dtype = DType::kF32;
+  try {
+    TokenizerFiles files = export_gguf_tokenizer(gguf);
+    options.files = {
+        {"tokenizer.json", std::move(files.tokenizer_json)},
+        {"tokenizer_config.json", std::move(files.tokenizer_config_json)}};
+  } catch (const FileError& error) {
+    Logger("graft.convert")
+        .warning(std::string("no tokenizer is written: ") + error.what());
+  }
+}
+
+}  // namespace graft::cli
