@@ -30,6 +30,8 @@
 #include "graft/merge/merge.h"
 #include "graft/recipe/option.h"
 #include "graft/recipe/recipe.h"
+#include "graft/text/chat.h"
+#include "graft/text/chat_template.h"
 #include "graft/text/data_rows.h"
 #include "graft/text/token_lines.h"
 #include "graft/text/tokenized_rows.h"
