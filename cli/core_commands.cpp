@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "data_command.h"
 #include "inspect_command.h"
 #include "match_command.h"
 #include "merge_command.h"
@@ -22,7 +23,9 @@ std::span<const Command> core_commands() {
               inspect_command},
       Command{"merge", "write an adapter into its base", merge_command},
       Command{"verify", "recompute a merge and compare it", verify_command},
-      Command{"tokenize", "text to token ids and back, JSON lines",
+      Command{"data", "training rows token by token, and their mistakes",
+              data_command},
+      Command{"tokenize", "text and chats to token ids and back, JSON lines",
               tokenize_command}};
   return commands;
 }

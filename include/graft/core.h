@@ -33,6 +33,7 @@
 #include "graft/text/chat.h"
 #include "graft/text/chat_template.h"
 #include "graft/text/data_rows.h"
+#include "graft/text/row_report.h"
 #include "graft/text/token_lines.h"
 #include "graft/text/tokenized_rows.h"
 #include "graft/text/tokenizer.h"
