@@ -46,12 +46,12 @@ Options parse_options(const std::vector<std::string>& args) {
                  "a file with a bare Jinja template: renders {\"messages\"} "
                  "to {\"text\"}; PATH, if given, names the special tokens")
       ->excludes(decode);
+  app.final_callback([&] {
+    if (path->count() == 0 && out.chat_template.empty()) {
+      throw CLI::RequiredError("PATH, or --template,");
+    }
+  });
   parse_arguments(app, args);
-  if (path->count() == 0 && out.chat_template.empty()) {
-    throw ConfigError(ErrorText{.operation = "tokenize",
-                                .what = "PATH is missing",
-                                .hint = "Only --template works without"});
-  }
   return out;
 }
 

@@ -180,6 +180,25 @@ std::int64_t clamp(const Value& bound, std::int64_t preset, std::int64_t size,
   return std::min(at, backwards ? size - 1 : size);
 }
 
+// How Python prints the range that a slice of a range is; of indices.
+struct IndexRange {
+  std::int64_t first;
+  std::int64_t end;
+  std::int64_t step;
+};
+std::string range_label(const Sequence& range, const IndexRange& indices) {
+  const Values& items = range.items;
+  const std::int64_t start = items.empty() ? 0 : items[0].whole();
+  const std::int64_t stride = items.size() > 1 ? items[1].whole() - start : 1;
+  const auto step = static_cast<std::int64_t>(  // may wrap, only printed
+      static_cast<std::uint64_t>(stride) *
+      static_cast<std::uint64_t>(indices.step));
+  std::string out = "range(" + std::to_string(start + indices.first * stride) +
+                    ", " + std::to_string(start + indices.end * stride);
+  if (step != 1) out += ", " + std::to_string(step);
+  return out + ")";
+}
+
 }  // namespace
 
 const char* symbol(BinaryOperator op) {
@@ -253,7 +272,7 @@ Value slice(const Value& value, const SliceBounds& bounds, Budget& budget) {
   const Sequence* sequence = value.as_sequence();
   if (!text && (!sequence || sequence->kind > SequenceKind::kRange)) {
     require_defined(value);
-    return Value::undefined(describe(value) + " cannot be sliced");
+    throw Fault(describe(value) + " object cannot be sliced");
   }
   const std::int64_t step =
       bounds.step.is_none() ? 1 : to_whole(bounds.step, "a slice step");
@@ -266,10 +285,12 @@ Value slice(const Value& value, const SliceBounds& bounds, Budget& budget) {
   const auto size =
       static_cast<std::int64_t>(text ? letters.size() : sequence->items.size());
   const bool back = step < 0;
-  std::int64_t at = clamp(bounds.start, back ? size - 1 : 0, size, back);
+  const std::int64_t first =
+      clamp(bounds.start, back ? size - 1 : 0, size, back);
   const std::int64_t end = clamp(bounds.stop, back ? -1 : size, size, back);
   std::string chars;
   Values items;
+  std::int64_t at = first;
   while (back ? at > end : at < end) {
     const auto place = static_cast<std::size_t>(at);
     text ? void(chars += letters[place])
@@ -278,10 +299,11 @@ Value slice(const Value& value, const SliceBounds& bounds, Budget& budget) {
   }
   if (text) return Value::text(std::move(chars), value.is_markup());
   budget.take_values(items.size());
-  if (sequence->kind != SequenceKind::kRange) {
-    return Value::sequence({sequence->kind, std::move(items), "", 1});
+  std::string label;
+  if (sequence->kind == SequenceKind::kRange) {
+    label = range_label(*sequence, {first, end, step});
   }
-  return Value::list(std::move(items));  // a range again, in Python
+  return Value::sequence({sequence->kind, std::move(items), label, 1});
 }
 
 }  // namespace graft::text::jinja

@@ -33,6 +33,10 @@ class Budget {
   // Reading so many bytes.
   void scan(std::uint64_t bytes) { step(bytes / 64); }
 
+  void scan(const Value& value) {
+    if (const std::string* text = value.as_text()) scan(text->size());
+  }
+
   // Before a text or list of so many bytes is made.
   void take(std::uint64_t bytes) {
     check_length(bytes);

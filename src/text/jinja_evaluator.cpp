@@ -138,8 +138,8 @@ LoopState& Evaluator::make_loop(const ForNode& node, Scope& scope,
     };
     scope.keep();
   }
-  LoopState& loop =
-      loops_.emplace_back(ItemSource(items, budget_), std::move(accept));
+  LoopState& loop = loops_.emplace_back(ItemSource(items, budget_),
+                                        std::move(accept), budget_);
   if (node.recursive) {
     scope.keep();
     loop.make_recursive(

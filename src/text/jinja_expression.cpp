@@ -52,6 +52,7 @@ Value Evaluator::value_of(const DictNode& node, Scope& scope) {
   std::vector<Entry> entries;
   for (const auto& [key, value] : node.entries) {
     Value made_key = evaluate(*key, scope);
+    budget_.scan(made_key);
     entries.emplace_back(std::move(made_key), evaluate(*value, scope));
   }
   return Value::dict(std::move(entries));
@@ -216,6 +217,7 @@ Value Evaluator::get_attribute(const Value& value, const std::string& name) {
 
 Value Evaluator::get_item(const Value& value, const Value& key) {
   require_defined(value);
+  budget_.scan(key);
   if (auto found = find_item(value, key)) return *found;
   const std::string* name = key.as_text();
   if (!name) {

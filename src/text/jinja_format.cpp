@@ -180,6 +180,12 @@ std::string text_text(const Value& value, Specification form, Budget& budget) {
   return pad("", text, form, budget);
 }
 
+// Python takes these, as it takes mappings, for values looked up by name.
+bool is_indexed(const Value& value) {
+  const Sequence* sequence = value.as_sequence();
+  return sequence && sequence->kind <= SequenceKind::kRange;
+}
+
 // The conversions of "%5.2f".
 class PercentFormat {
  public:
@@ -203,7 +209,7 @@ class PercentFormat {
     }
     const bool all_used =
         tuple_ ? used_ == tuple_->items.size()
-               : used_ == 1 || arguments_.as_dict() || arguments_.as_list();
+               : used_ == 1 || arguments_.as_dict() || is_indexed(arguments_);
     if (!all_used) {
       throw Fault("not all arguments converted during string formatting");
     }

@@ -34,8 +34,11 @@ Value filter_last(const FilterCall& call) {
     throw Fault("'generator' object is not reversible");
   }
   const Values items = items_of(call.subject, call.budget());
-  return items.empty() ? Value::undefined("No last item, sequence was empty.")
-                       : items.back();
+  if (items.empty()) {
+    return Value::undefined("No last item, sequence was empty.");
+  }
+  return call.subject.is_markup() ? Value::text(*items.back().as_text(), true)
+                                  : items.back();
 }
 
 Value filter_reverse(const FilterCall& call) {
@@ -162,6 +165,7 @@ Value filter_unique(const FilterCall& call) {
     const Value key =
         fold_case(args.find(1) ? get_path(call.run, item, *args.find(1)) : item,
                   args.flag(0, false));
+    call.budget().scan(key);
     if (seen.insert(hash_key(key)).second) out.push_back(std::move(item));
   }
   return Value::iterator(std::move(out));

@@ -130,9 +130,8 @@ std::optional<Value> LoopState::method(std::string_view name) {
   return Value::callable(
       {"loop.changed", [this](const Arguments& arguments) {
          const Value now = Value::tuple(arguments.positional);
-         Budget budget{Limits{}};
          const bool changed =
-             !last_changed_ || !equal(*last_changed_, now, budget);
+             !last_changed_ || !equal(*last_changed_, now, budget_);
          last_changed_ = now;
          return Value::boolean(changed);
        }});

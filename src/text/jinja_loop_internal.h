@@ -38,8 +38,10 @@ class LoopState {
   using Recurse = std::function<Value(const Value&, int depth)>;
 
   // `accept` may be empty; it is asked as late as Jinja asks.
-  LoopState(ItemSource source, Accept accept)
-      : source_(std::move(source)), accept_(std::move(accept)) {}
+  LoopState(ItemSource source, Accept accept, Budget& budget)
+      : source_(std::move(source)),
+        accept_(std::move(accept)),
+        budget_(budget) {}
 
   void make_recursive(Recurse recurse, int depth) {
     recurse_ = std::move(recurse);
@@ -63,6 +65,7 @@ class LoopState {
 
   ItemSource source_;
   Accept accept_;
+  Budget& budget_;
   Recurse recurse_;
   int depth0_ = 0;
   std::int64_t index0_ = -1;

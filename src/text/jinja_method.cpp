@@ -36,6 +36,7 @@ Value call_dict(Evaluator& run, const Value& self, const std::string& name,
   const Dict& dict = *self.as_dict();
   if (name == "get") {
     const ArgumentReader args(name, arguments, {"key", "default"});
+    run.budget().scan(args.need(0));
     const Value* found = dict.find(args.need(0));
     if (found) return *found;
     return args.find(1) ? *args.find(1) : Value::none();

@@ -127,6 +127,7 @@ bool contains(const Value& container, const Value& item, Budget& budget) {
     budget.step(1 + text->size() / 64 * (1 + part->size() / 64));
     return text->find(*part) != std::string::npos;
   }
+  budget.scan(item);
   if (const Dict* dict = container.as_dict()) return dict->find(item);
   if (!is_iterable(container)) {
     throw Fault("argument of type " + describe(container) + " is not iterable");

@@ -162,9 +162,10 @@ class StatementParser {
       auto test = expressions_.parse_tuple({.with_condition = false});
       Statements body = parse_block({"elif", "else", "endif"});
       node.branches.emplace_back(std::move(test), std::move(body));
-      const std::string end = tokens_.take().text;
-      if (end == "elif") continue;
-      if (end == "else") node.otherwise = parse_closed_block("endif");
+      if (tokens_.skip_name("elif")) continue;
+      const bool has_else = tokens_.now().is_name("else");
+      tokens_.take();
+      if (has_else) node.otherwise = parse_closed_block("endif");
       break;
     }
     add(out, line, std::move(node));

@@ -40,7 +40,7 @@ bool is_sequence(const Value& value) {
   return value.as_text() || value.as_dict() || value.is_undefined();
 }
 bool is_callable(const Value& value) {
-  return value.as_callable() || value.as<LoopState*>();
+  return value.as_callable() || value.as<LoopState*>() || value.is_undefined();
 }
 bool is_escaped(const Value& value) { return value.is_markup(); }
 
@@ -83,6 +83,7 @@ bool is_in(const FilterCall& call) {
 }
 bool is_same(const FilterCall& call) {
   const ArgumentReader args(call.name, call.arguments, {"other"});
+  call.budget().scan(call.subject);
   return call.subject.same_as(args.need(0));
 }
 bool is_filter(const FilterCall& call) {

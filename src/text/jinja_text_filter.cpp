@@ -141,8 +141,9 @@ Value filter_center(const FilterCall& call) {
 Value filter_truncate(const FilterCall& call) {
   const ArgumentReader args(call.name, call.arguments,
                             {"length", "killwords", "end", "leeway"});
-  const Value text = soft_text(call);
-  const std::string end = args.find_text(2) ? *args.find_text(2) : "...";
+  const Value& text = call.subject;
+  const std::string* given = args.find_text(2);
+  const std::string_view end = given ? std::string_view(*given) : "...";
   const std::int64_t length = args.whole(0, 255);
   const std::int64_t room =
       length - static_cast<std::int64_t>(python::char_count(end));
@@ -152,16 +153,18 @@ Value filter_truncate(const FilterCall& call) {
   }
   const Value* leeway = args.find(3);
   const std::int64_t more = leeway && !leeway->is_none() ? args.whole(3, 5) : 5;
-  const auto size =
-      static_cast<std::int64_t>(python::char_count(*text.as_text()));
+  const auto size = static_cast<std::int64_t>(length_of(text));
   if (size <= length + more) return text;
+  if (!text.as_text()) {
+    throw Fault("truncate: the value", describe(text), "a string");
+  }
   const std::string_view head =
       std::string_view(*text.as_text())
           .substr(0, python::byte_of(*text.as_text(),
                                      static_cast<std::size_t>(room)));
   const auto words = args.flag(1, false) ? std::vector<std::string_view>{head}
                                          : python::split(head, " ", 1, true);
-  return Value::text(std::string(words.front()) + end);
+  return Value::text(std::string(words.front()) + std::string(end));
 }
 
 Value filter_wordcount(const FilterCall& call) {

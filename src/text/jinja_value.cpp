@@ -55,6 +55,9 @@ void append_key(const Value& value, std::string& out) {
   } else if (const Sequence* tuple = value.as_sequence();
              tuple && tuple->kind == SequenceKind::kTuple) {
     append_tuple_key(*tuple, out);
+  } else if (const Sequence* range = value.as_sequence();
+             range && range->kind == SequenceKind::kRange) {
+    out += "r" + range->label;
   } else {
     throw Fault(std::string("unhashable type: '") + value.type_name() + "'");
   }
@@ -91,6 +94,10 @@ void Namespace::set(const std::string& name, Value value) {
     if (key != name) continue;
     old = std::move(value);
     return;
+  }
+  if (entries.size() >= kNamespaceLimit) {
+    throw Fault("a namespace of too many attributes", "",
+                "at most " + std::to_string(kNamespaceLimit));
   }
   entries.emplace_back(name, std::move(value));
 }

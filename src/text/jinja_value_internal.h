@@ -36,6 +36,7 @@ class Fault : public std::runtime_error {
 
 // Lists in lists and dicts in dicts, and what recurses over them.
 inline constexpr int kValueDepthLimit = 200;
+inline constexpr std::size_t kNamespaceLimit = 1000;  // attributes
 
 struct Sequence;
 struct Dict;

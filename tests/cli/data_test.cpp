@@ -15,8 +15,9 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr const char* kTemplate =
-    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {% endif %}";
+    "{% for m in messages %}{{ m.role }}:{{ '\\n' }}{{ m.content }}\n{% endfor "
+    "%}"
+    "{% if add_generation_prompt %}assistant:{{ '\\n' }}{% endif %}";
 constexpr const char* kChat =
     "{\"messages\":[{\"role\":\"user\",\"content\":\"Who left?\"},"
     "{\"role\":\"assistant\",\"content\":\"The wren.\"}]}\n";
@@ -50,7 +51,7 @@ TEST_F(DataTest, shows_what_is_learnt) {
   const Outcome outcome = show(kChat);
   expect_quiet_success(outcome);
   EXPECT_THAT(without_marks(outcome.out), HasSubstr("«The wren.⏎"));
-  EXPECT_THAT(without_marks(outcome.out), HasSubstr("user: Who left?⏎"));
+  EXPECT_THAT(without_marks(outcome.out), HasSubstr("Who left?⏎"));
   EXPECT_THAT(outcome.out, HasSubstr("1 rows, "));
   EXPECT_THAT(outcome.out, Not(HasSubstr("\x1b[")));
   const Outcome colored = show(kChat, {"--color", "always", "--ids"});

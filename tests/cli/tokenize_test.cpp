@@ -130,13 +130,14 @@ TEST(Tokenize, bare_templates_render_text) {
   EXPECT_EQ(text.out, "{\"text\":\"h\u00e9!\\n\"}\n");
   expect_error(run_graft({"tokenize", "--template", path},
                          "{\"messages\":[],\"no\":\"never\"}"),
-               3, {"line 1", "t.jinja:4", "the template refuses: never"});
+               3, {"line 1", "t.jinja:3", "the template refuses: never"});
   directory.write("bad.jinja", "a\n{% if %}");
   expect_error(run_graft({"tokenize", "--template",
                           (directory.path() / "bad.jinja").string()},
                          chat),
                3, {"bad.jinja:2", "got '%}'"});
-  expect_error(run_graft({"tokenize"}), 2, {"PATH is missing"});
+  expect_error(run_graft({"tokenize"}), 2,
+               {"PATH, or --template, is required"});
   expect_error(run_graft({"tokenize", "--template", "missing"}), 3,
                {"missing"});
 }
@@ -150,7 +151,8 @@ TEST(Tokenize, renders_the_shared_chats) {
     const auto golden = read_ordered_json(file);
     const TemporaryDirectory directory;
     const std::string path =
-        directory.write("t.jinja", golden.at("template")).string();
+        directory.write("t.jinja", golden.at("template").get<std::string>())
+            .string();
     for (const auto& row : golden.at("cases")) {
       nlohmann::ordered_json line = row;
       for (const char* name : {"bos_token", "eos_token"}) {

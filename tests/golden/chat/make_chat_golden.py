@@ -6,6 +6,7 @@ Made with transformers 5.23.0 and jinja2 3.1.6 on Python 3.11:
     python make_chat_golden.py --more SEED FILE   # random cases, not committed
 """
 
+import copy
 import datetime
 import json
 import pathlib
@@ -97,7 +98,7 @@ STATEMENTS = json.loads((FOLDER / "statement_templates.json").read_text())
 
 
 def render(template, chat):
-    variables = dict(chat)
+    variables = copy.deepcopy(chat)  # `indent` changes lists in place
     variables.setdefault("tools", None)
     variables.setdefault("documents", None)
     variables.setdefault("add_generation_prompt", False)
@@ -204,20 +205,91 @@ def random_case(rng):
                            "v": VARIABLES})
 
 
+ATOMS = """
+1 0 -3 7 2.5 -0.5 1e20 true false none 'abc' '' 'B' 'é😀' "it's" '1' '2.5'
+[] [1,2,3] ['b','A','c'] [[1,2],[3]] (1,2) () {} {'a':1,'b':[2]} v.list v.words
+v.people v.map v.missing v.text v.name v range(4) ('x'|safe)
+(v.list|map('string'))
+(v.words|select) v.map.items() v.map.keys() dict(q=1) ('a,b'.split(','))
+""".split()
+FILTERS = """
+upper lower title capitalize trim length list first last join join(',') sort
+unique|list reverse|list string int float abs round round(1) tojson
+tojson(indent=1) default('d') default('d',true) items|list dictsort sum max min
+map('string')|list map('upper')|join select|list reject|list map('int')|list
+select('string')|list select('number')|list selectattr('a')|list escape safe
+replace('a','b') replace('','-',2) indent indent(2,true) center(9) truncate(3)
+batch(2)|list wordcount map(attribute='name')|list map(attribute=0)|list
+groupby('team')|list count sort(reverse=true) rejectattr('age')|list e
+map('length')|list map('first')|list map('tojson')|join(';') trim('ab')
+last|string
+""".split()
+METHODS = """
+.strip() .upper() .lower() .title() .split() .split('a') .split(',',1) .rsplit()
+.items() .keys()|list .values()|list .get('a') .get('z',1) .startswith('a')
+.endswith(('c','b')) .replace('a','x') .find('b') .count('a') .index('b')
+.isdigit() .isalpha() .splitlines() .join(['p','q']) .format(1,a=2)
+.zfill(5)
+.capitalize() .lstrip('a') .rstrip() .partition('b') .index(1) .count(1)
+[0] [-1]
+[1:] [:-1] [::-1] [::2] [5] ['a'] ['name'] .a .name .0 .b[0] [1:3] [-2:] .copy()
+.rjust(6,'*') .swapcase() .removeprefix('a') .islower() .isspace() .rfind('c')
+""".split()
+TESTS = """
+defined undefined none string number integer float boolean mapping sequence
+iterable callable odd even upper lower true false in([1,2]) in('abc') eq(1)
+sameas(none) divisibleby(2) gt(1) escaped
+""".split()
+OPERATORS = "+ - * / // % ** ~ == != < <= > >= in and or".split() + ["not in"]
+
+
+def random_expression(rng, depth):
+    kind = rng.randint(0, 11) if depth > 0 else 0
+    inner = random_expression(rng, depth - 1) if kind > 1 else ""
+    if kind <= 1:
+        return rng.choice(ATOMS)
+    if kind <= 4:
+        return "(" + inner + " | " + rng.choice(FILTERS) + ")"
+    if kind <= 6:
+        return "(" + inner + ")" + rng.choice(METHODS)
+    if kind == 7:
+        return "(" + inner + " is " + rng.choice(["", "not "]) + \
+            rng.choice(TESTS) + ")"
+    other = random_expression(rng, depth - 1)
+    if kind == 8:
+        return "(" + inner + " if " + other + " else " + \
+            rng.choice(ATOMS) + ")"
+    if kind == 9:
+        return "[" + inner + ", " + other + "]"
+    left = "(" + inner + ")" if rng.random() < 0.5 else inner
+    return left + " " + rng.choice(OPERATORS) + " " + other
+
+
+def random_expression_case(rng):
+    template = "{{ " + random_expression(rng, rng.randint(1, 4)) + " }}"
+    return case(template, {"messages": [], "v": VARIABLES})
+
+
+def holds_address(one):
+    return "t 0x7f" in (one["rendered"] or "").lower()
+
+
 def random_cases(seed, count):
     rng = random.Random(seed)
-    return [random_case(rng) for _ in range(count)]
+    cases = [random_case(rng) for _ in range(count)]
+    cases += [random_expression_case(rng) for _ in range(4 * count)]
+    return [one for one in cases if not holds_address(one)]
 
 
 def main():
     if sys.argv[1:2] == ["--more"]:
-        write(pathlib.Path(sys.argv[3]), random_cases(int(sys.argv[2]), 5000))
+        write(pathlib.Path(sys.argv[3]), random_cases(int(sys.argv[2]), 4000))
         return
     HERE.mkdir(exist_ok=True)
     write(HERE / "expressions.json", expression_cases())
     write(HERE / "statements.json", statement_cases())
     write(HERE / "models.json", model_cases())
-    write(HERE / "random.json", random_cases(7, 150))
+    write(HERE / "random.json", random_cases(7, 100))
 
 
 if __name__ == "__main__":
