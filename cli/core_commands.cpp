@@ -4,6 +4,7 @@
 #include <array>
 
 #include "convert_command.h"
+#include "data_command.h"
 #include "inspect_command.h"
 #include "match_command.h"
 #include "merge_command.h"
@@ -25,7 +26,9 @@ std::span<const Command> core_commands() {
       Command{"verify", "recompute a merge and compare it", verify_command},
       Command{"convert", "write a GGUF model as a Hugging Face directory",
               convert_command},
-      Command{"tokenize", "text to token ids and back, JSON lines",
+      Command{"data", "training rows token by token, and their mistakes",
+              data_command},
+      Command{"tokenize", "text and chats to token ids and back, JSON lines",
               tokenize_command}};
   return commands;
 }

@@ -111,6 +111,7 @@ EvalResult evaluate_data(const EvalArguments& arguments, BaseModel& base) {
   RowOptions options;
   options.max_length = static_cast<std::size_t>(
       std::min(arguments.recipe.data.max_length, base.model->max_positions()));
+  options.name = arguments.data;
   const TokenizedData data = load_rows(base, text, raw, options);
   out.counts = data.counts;
   if (data.rows.empty()) {

@@ -11,6 +11,7 @@
 #include "graft/formats/hf/model_location.h"
 #include "graft/generate/generate.h"
 #include "graft/generate/text_stream.h"
+#include "graft/text/chat_template.h"
 #include "interrupt.h"
 #include "recipe_arguments.h"
 #include "token_data.h"
@@ -24,6 +25,8 @@ struct GenerateArguments {
   std::string prompt;
   std::string adapter;
   std::vector<std::string> stops;
+  std::string system;
+  bool chat = false;
   GenerateOptions options;
   Recipe recipe;
 };
@@ -37,6 +40,11 @@ GenerateArguments parse(const std::vector<std::string>& args) {
   app.add_option("--prompt", out.prompt, "The text; - reads standard input")
       ->required();
   app.add_option("--adapter", out.adapter, "An adapter directory");
+  auto* chat = app.add_flag(
+      "--chat", out.chat,
+      "The prompt is a user's message in the model's chat template");
+  app.add_option("--system", out.system, "A system message before it")
+      ->needs(chat);
   app.add_option("--max-new-tokens", out.options.max_new_tokens,
                  "Most tokens to add (default 128)");
   app.add_option("--temperature", sampling.temperature,
@@ -60,6 +68,25 @@ GenerateArguments parse(const std::vector<std::string>& args) {
   if (out.prompt == "-") {
     out.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
   }
+  return out;
+}
+
+std::vector<std::int64_t> encode_prompt(const GenerateArguments& arguments,
+                                        const Tokenizer& tokenizer) {
+  if (arguments.chat) {
+    std::vector<ChatMessage> messages;
+    if (!arguments.system.empty()) {
+      messages.push_back({"system", arguments.system});
+    }
+    messages.push_back({"user", arguments.prompt});
+    ChatRenderer chats(tokenizer);
+    const RenderedChat chat =
+        chats.render(Chat::of(messages), {.add_generation_prompt = true});
+    return tokenizer.encode(chat.text, false);
+  }
+  std::vector<std::int64_t> out = tokenizer.special_prefix();
+  const auto ids = tokenizer.encode(arguments.prompt, false);
+  out.insert(out.end(), ids.begin(), ids.end());
   return out;
 }
 
@@ -94,9 +121,7 @@ int generate_command(const std::vector<std::string>& args) {
                       make_compute_options(arguments.recipe.compute));
   if (!arguments.adapter.empty()) load_hf_adapter(base, arguments.adapter);
   const ModelText text = open_model_text(base);
-  std::vector<std::int64_t> prompt = text.tokenizer.special_prefix();
-  const auto ids = text.tokenizer.encode(arguments.prompt, false);
-  prompt.insert(prompt.end(), ids.begin(), ids.end());
+  const auto prompt = encode_prompt(arguments, text.tokenizer);
   TextPrinter printer(text.tokenizer, arguments.stops);
   const ScopedInterrupt interrupt;
   GenerateOptions& options = arguments.options;

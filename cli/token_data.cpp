@@ -25,6 +25,11 @@ void warn_about(const DataCounts& counts, std::size_t max_length) {
     kLogger.warning(std::to_string(counts.dropped) +
                     " rows have nothing left to learn and were dropped");
   }
+  if (counts.rewritten_answers > 0) {
+    kLogger.warning(std::to_string(counts.rewritten_answers) +
+                    " answers are not learnt: the chat template rewrites them "
+                    "once others follow (graft data show)");
+  }
 }
 
 }  // namespace
@@ -49,18 +54,9 @@ TokenizedData load_rows(const BaseModel& base, const ModelText& text,
     kLogger.warning(
         "the model names no end-of-sequence token: it cannot learn to stop");
   }
+  options.vocabulary = static_cast<std::size_t>(base.model->vocab_size());
   TokenizedData data = tokenize_rows(rows, text.tokenizer, options);
   warn_about(data.counts, options.max_length);
-  const std::int64_t vocabulary = base.model->vocab_size();
-  for (const DataRow& row : data.rows) {
-    const std::int64_t largest = std::ranges::max(row.ids);
-    if (largest < vocabulary) continue;
-    throw ConfigError(
-        ErrorText{.operation = "data",
-                  .what = "the tokenizer does not belong to the model: token " +
-                          std::to_string(largest),
-                  .expected = "ids below " + std::to_string(vocabulary)});
-  }
   return data;
 }
 

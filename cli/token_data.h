@@ -22,7 +22,8 @@ struct ModelText {
 ModelText open_model_text(const BaseModel& base);
 
 // Warns when rows were cut or dropped, or when no end token is known. Throws
-// ConfigError when a token is outside of the model's vocabulary.
+// FileError that lists bad rows: chats that the template refuses, tokens
+// outside of the model's vocabulary. `options.name` is the file's.
 TokenizedData load_rows(const BaseModel& base, const ModelText& text,
                         const std::vector<RawRow>& rows, RowOptions options);
 

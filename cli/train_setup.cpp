@@ -119,10 +119,12 @@ void load_data(TrainSetup& setup) {
       std::min(options.max_length, setup.base.model->max_positions()));
   rows.learn_prompts = options.loss_on == "all";
   const RawData raw = read_data(options);
+  rows.name = options.train;
   TokenizedData train = load_rows(setup.base, text, raw.train, rows);
   setup.train_counts = train.counts;
   setup.train_data = make_batches(std::move(train), setup.recipe, true);
   if (raw.eval.empty()) return;
+  if (!options.eval_file.empty()) rows.name = options.eval_file;
   TokenizedData eval = load_rows(setup.base, text, raw.eval, rows);
   setup.eval_counts = eval.counts;
   setup.eval_data = make_batches(std::move(eval), setup.recipe, false);

@@ -6,11 +6,13 @@
 
 #include "graft/base/error.h"
 #include "io/json_file_internal.h"
+#include "text/chat_internal.h"
 
 namespace graft {
 namespace {
 
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 [[noreturn]] void fail(const JsonLine& line, const std::string& what,
                        const std::string& got, const std::string& expected) {
@@ -19,6 +21,35 @@ using nlohmann::json;
                 .what = "line " + std::to_string(line.number) + ": " + what,
                 .got = got,
                 .expected = expected});
+}
+
+// What `make` throws about a file, with the line in front.
+template <typename Make>
+auto named(const JsonLine& line, Make make) {
+  try {
+    return make();
+  } catch (const FileError& error) {
+    std::string_view what = error.what();
+    if (what.starts_with(": ")) what.remove_prefix(2);
+    fail(line, std::string(what), "", "");
+  }
+}
+
+ordered_json parse_ordered_object(const JsonLine& line) {
+  ordered_json out = parse_ordered_json_text(
+      line.text, "line " + std::to_string(line.number), "tokenize");
+  if (!out.is_object()) fail(line, "the row", out.type_name(), "object");
+  return out;
+}
+
+std::string ids_text(const std::vector<std::int64_t>& ids) {
+  std::string out = "{\"ids\":[";
+  std::string separator;
+  for (const std::int64_t id : ids) {
+    out += separator + std::to_string(id);
+    separator = ",";
+  }
+  return out + "]}";
 }
 
 json parse_object(const JsonLine& line) {
@@ -45,28 +76,31 @@ std::vector<std::int64_t> read_ids(const json& row, const JsonLine& line) {
 
 }  // namespace
 
-std::string tokenize_json_line(const Tokenizer& tokenizer, const JsonLine& line,
-                               bool add_special) {
-  const json row = parse_object(line);
+std::string tokenize_json_line(const LineTokenizer& with,
+                               const JsonLine& line) {
+  const ordered_json row = parse_ordered_object(line);
   if (row.contains("messages")) {
-    throw ConfigError(ErrorText{
-        .operation = "tokenize",
-        .what = "line " + std::to_string(line.number) +
-                ": rows of 'messages' need a chat template, and those come "
-                "with a later version of graft"});
+    const std::string text =
+        named(line, [&] { return with.chats.render(make_chat(row, "")); }).text;
+    return ids_text(with.tokenizer.encode(text, false));
   }
   const auto text = row.find("text");
   if (text == row.end() || !text->is_string()) {
-    fail(line, "the row", "no string 'text'", "{\"text\": \"...\"}");
+    fail(line, "the row", "no string 'text'",
+         "{\"text\": \"...\"} or {\"messages\": [...]}");
   }
-  std::string out = "{\"ids\":[";
-  std::string separator;
-  for (const std::int64_t id :
-       tokenizer.encode(text->get_ref<const std::string&>(), add_special)) {
-    out += separator + std::to_string(id);
-    separator = ",";
-  }
-  return out + "]}";
+  return ids_text(with.tokenizer.encode(text->get_ref<const std::string&>(),
+                                        with.add_special));
+}
+
+std::string render_json_line(const ChatTemplate& with,
+                             const RenderOptions& options,
+                             const JsonLine& line) {
+  const ordered_json row = parse_ordered_object(line);
+  const json text = named(line, [&] {
+                      return with.render(make_chat(row, ""), options);
+                    }).text;
+  return "{\"text\":" + text.dump() + "}";
 }
 
 std::string detokenize_json_line(const Tokenizer& tokenizer,

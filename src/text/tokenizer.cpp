@@ -7,6 +7,7 @@
 #include "graft/base/error.h"
 #include "graft/io/gguf.h"
 #include "text/added_vocabulary_internal.h"
+#include "text/byte_level_internal.h"
 #include "text/decoder_internal.h"
 #include "text/gguf_tokenizer_internal.h"
 #include "text/model_internal.h"
@@ -170,6 +171,16 @@ std::optional<std::int64_t> Tokenizer::token_id(std::string_view token) const {
 
 std::optional<std::string> Tokenizer::token(std::int64_t id) const {
   return state_->token(id);
+}
+
+std::optional<std::string> Tokenizer::token_bytes(std::int64_t id) const {
+  auto spelling = state_->token(id);
+  const bool is_added =
+      spelling && state_->added->find(static_cast<std::uint64_t>(id));
+  if (!spelling || is_added) return spelling;
+  std::string out;
+  text::append_token_bytes(out, *spelling);
+  return out;
 }
 
 bool Tokenizer::is_special(std::int64_t id) const {

@@ -31,6 +31,30 @@ TEST(Generate, prints_the_text_alone) {
   EXPECT_EQ(piped.out, outcome.out);
 }
 
+TEST(Generate, chats_go_through_the_models_template) {
+  const TemporaryDirectory directory;
+  link_tiny_model(directory.path());
+  directory.write("chat_template.jinja",
+                  "{{ bos_token }}{% for m in messages %}[{{ m.role }}] "
+                  "{{ m.content }}\n{% endfor %}"
+                  "{% if add_generation_prompt %}[answer]"
+                  "{% endif %}");
+  const auto run = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"generate", directory.path().string(),
+                               "--threads", "1", "--max-new-tokens", "8"});
+    return run_graft(std::move(more));
+  };
+  const Outcome chat =
+      run({"--chat", "--system", "Be brief.", "--prompt", "The wren?"});
+  expect_quiet_success(chat);
+  EXPECT_EQ(
+      chat.out,
+      run({"--prompt", "[system] Be brief.\n[user] The wren?\n[answer]"}).out);
+  EXPECT_NE(chat.out, run({"--chat", "--prompt", "The wren?"}).out);
+  expect_error(run({"--system", "a", "--prompt", "b"}), 2, {"--chat"});
+  expect_error(generate({"--chat", "--prompt", "a"}), 2, {"no chat template"});
+}
+
 TEST(Generate, sampling_follows_the_seed) {
   const std::vector<std::string> words = {
       "--prompt", "The",   "--max-new-tokens", "16", "--temperature",

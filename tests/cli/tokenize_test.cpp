@@ -96,12 +96,78 @@ TEST(Tokenize, bad_paths_and_options) {
                2, {"--no-special"});
 }
 
-// Until a later version: refused by name, never ignored.
-TEST(Tokenize, messages_and_templates_are_refused) {
-  expect_error(run_graft({"tokenize", tokenizer()}, "{\"messages\":[]}"), 2,
-               {"line 1", "messages", "later version"});
-  expect_error(run_graft({"tokenize", tokenizer(), "--template", "x.jinja"}), 2,
-               {"--template", "later version"});
+TEST(Tokenize, chats_go_through_the_models_template) {
+  const TemporaryDirectory directory;
+  link_tiny_model(directory.path());
+  directory.write("chat_template.jinja",
+                  "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n"
+                  "{% endfor %}{% if add_generation_prompt %}[assistant]"
+                  "{% endif %}");
+  const std::string chat =
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}],"
+      "\"add_generation_prompt\":true}";
+  const Outcome ids = run_graft({"tokenize", directory.path()}, chat);
+  expect_quiet_success(ids);
+  EXPECT_EQ(ids.out, run_graft({"tokenize", directory.path(), "--no-special"},
+                               "{\"text\":\"[user] Hello\\n[assistant]\"}")
+                         .out);
+  expect_error(run_graft({"tokenize", tokenizer()}, chat), 2,
+               {"no chat template", "chat_template.jinja"});
+}
+
+TEST(Tokenize, bare_templates_render_text) {
+  const TemporaryDirectory directory;
+  const std::string path =
+      directory
+          .write("t.jinja",
+                 "{% for m in messages %}\n{{ m.content | trim }}{{ eos_token "
+                 "}}\n{% endfor %}{{ raise_exception(no) if no }}\n")
+          .string();
+  const std::string chat =
+      "{\"eos_token\":\"!\",\"messages\":[{\"content\":\" h\\u00e9 \"}]}\n";
+  const Outcome text = run_graft({"tokenize", "--template", path}, chat);
+  expect_quiet_success(text);
+  EXPECT_EQ(text.out, "{\"text\":\"h\u00e9!\\n\"}\n");
+  expect_error(run_graft({"tokenize", "--template", path},
+                         "{\"messages\":[],\"no\":\"never\"}"),
+               3, {"line 1", "t.jinja:3", "the template refuses: never"});
+  directory.write("bad.jinja", "a\n{% if %}");
+  expect_error(run_graft({"tokenize", "--template",
+                          (directory.path() / "bad.jinja").string()},
+                         chat),
+               3, {"bad.jinja:2", "got '%}'"});
+  expect_error(run_graft({"tokenize"}), 2,
+               {"PATH, or --template, is required"});
+  expect_error(run_graft({"tokenize", "--template", "missing"}), 3,
+               {"missing"});
+}
+
+// Every case of the shared goldens, as a stranger's program would feed it.
+TEST(Tokenize, renders_the_shared_chats) {
+  const auto goldens = goldens_dir();
+  if (!goldens) GTEST_SKIP() << "no shared goldens";
+  for (const fs::path& file :
+       files_below(*goldens / "tokenizers" / "chat", ".json")) {
+    const auto golden = read_ordered_json(file);
+    const TemporaryDirectory directory;
+    const std::string path =
+        directory.write("t.jinja", golden.at("template").get<std::string>())
+            .string();
+    for (const auto& row : golden.at("cases")) {
+      nlohmann::ordered_json line = row;
+      for (const char* name : {"bos_token", "eos_token"}) {
+        if (golden.at(name).is_string()) line[name] = golden.at(name);
+      }
+      const Outcome outcome =
+          run_graft({"tokenize", "--template", path}, line.dump());
+      if (row.at("rendered").is_null()) {
+        EXPECT_EQ(outcome.code, 3) << file << outcome.out;
+      } else {
+        expect_quiet_success(outcome);
+        EXPECT_EQ(json::parse(outcome.out).at("text"), row.at("rendered"));
+      }
+    }
+  }
 }
 
 bool holds_type(const json& part, const std::string& type) {

@@ -14,14 +14,20 @@
 
 namespace graft {
 
-// What tokenizer_config.json, beside tokenizer.json, says about tokens; all
-// absent without that file.
+// What tokenizer_config.json, beside tokenizer.json, says about tokens and
+// chats; all absent without that file.
 struct TokenizerConfig {
   std::optional<std::string> bos_token;
   std::optional<std::string> eos_token;
   std::optional<std::string> pad_token;
   std::optional<std::string> unk_token;
+  std::optional<std::string> sep_token;
+  std::optional<std::string> cls_token;
+  std::optional<std::string> mask_token;
+  // Jinja; chat_template.jinja beside it wins over the file's own. Of several
+  // named ones: `default`, and `tool_use` for chats with tools.
   std::optional<std::string> chat_template;
+  std::optional<std::string> tool_template;
 };
 
 // Immutable and thread-safe; copies share their tables.
@@ -48,6 +54,9 @@ class Tokenizer {
   // The token as the vocabulary spells it (an added one that is looked for in
   // normalised text: normalised).
   std::optional<std::string> token(std::int64_t id) const;
+  // The bytes of text that the token stands for, as far as its spelling says
+  // it; nullopt when there is no such token.
+  std::optional<std::string> token_bytes(std::int64_t id) const;
   bool is_special(std::int64_t id) const;
   std::vector<std::int64_t> special_ids() const;  // ascending
 
