@@ -130,6 +130,24 @@ Json parse_text(std::string_view text, const fs::path& path,
   return root;
 }
 
+// Text of one line: errors add a column alone.
+template <typename Json>
+Json parse_line(std::string_view text, const std::string& place,
+                std::string_view operation) {
+  Json root;
+  StrictBuilder<Json> builder(root);
+  if (Json::sax_parse(text.begin(), text.end(), &builder)) return root;
+  std::string problem = builder.problem();
+  constexpr std::string_view kFirstLine = "at line 1, column ";
+  const std::size_t at = problem.find(kFirstLine);
+  if (at != problem.npos) {
+    problem.replace(at, kFirstLine.size(), "at column ");
+  }
+  const std::string before = place.empty() ? "" : place + ": ";
+  throw FileError(ErrorText{.operation = std::string(operation),
+                            .what = before + "invalid JSON: " + problem});
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -161,19 +179,13 @@ nlohmann::json parse_json_text(std::string_view text, const fs::path& path,
 
 nlohmann::json parse_json_line(std::string_view text, const std::string& place,
                                std::string_view operation) {
-  nlohmann::json root;
-  StrictBuilder<nlohmann::json> builder(root);
-  if (nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
-    return root;
-  }
-  std::string problem = builder.problem();
-  constexpr std::string_view kFirstLine = "at line 1, column ";
-  const std::size_t at = problem.find(kFirstLine);
-  if (at != problem.npos) {
-    problem.replace(at, kFirstLine.size(), "at column ");
-  }
-  throw FileError(ErrorText{.operation = std::string(operation),
-                            .what = place + ": invalid JSON: " + problem});
+  return parse_line<nlohmann::json>(text, place, operation);
+}
+
+nlohmann::ordered_json parse_ordered_json_line(std::string_view text,
+                                               const std::string& place,
+                                               std::string_view operation) {
+  return parse_line<nlohmann::ordered_json>(text, place, operation);
 }
 
 nlohmann::json parse_json_file(const fs::path& path,

@@ -29,8 +29,8 @@ std::string printable(std::string_view text);
 nlohmann::json parse_json_text(std::string_view text,
                                const std::filesystem::path& path,
                                std::string_view operation);
-// One row of JSON lines; `place` names its line, so that errors add a column
-// alone.
+// One row of JSON lines; `place` names its line (empty: the caller does), so
+// that errors add a column alone.
 nlohmann::json parse_json_line(std::string_view text, const std::string& place,
                                std::string_view operation);
 nlohmann::json parse_json_file(const std::filesystem::path& path,
@@ -40,6 +40,9 @@ nlohmann::json parse_json_file(const std::filesystem::path& path,
 nlohmann::ordered_json parse_ordered_json_text(
     std::string_view text, const std::filesystem::path& path,
     std::string_view operation);
+nlohmann::ordered_json parse_ordered_json_line(std::string_view text,
+                                               const std::string& place,
+                                               std::string_view operation);
 nlohmann::ordered_json parse_ordered_json_file(
     const std::filesystem::path& path, std::string_view operation);
 

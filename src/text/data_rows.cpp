@@ -56,7 +56,7 @@ class RowReader {
   using Content = decltype(RawRow::content);
 
   Content read_content(std::string_view line, std::size_t number) {
-    const ordered_json row = parse_row(line);
+    const ordered_json row = parse_ordered_json_line(line, "", "");
     if (!row.is_object()) fail("the row", row.type_name(), "a JSON object");
     const bool is_prompt = row.contains("prompt") || row.contains("completion");
     const bool is_text = row.contains("text");
@@ -77,16 +77,6 @@ class RowReader {
       return PromptRow{read_text(row, "prompt"), read_text(row, "completion")};
     }
     return TextRow{read_text(row, "text")};
-  }
-
-  static ordered_json parse_row(std::string_view line) {
-    try {
-      return parse_ordered_json_text(line, "", "");
-    } catch (const FileError& error) {
-      std::string_view what = error.what();  // ": invalid JSON: ..."
-      if (what.starts_with(": ")) what.remove_prefix(2);
-      fail(std::string(what));
-    }
   }
 
   static std::string read_text(const ordered_json& row, const char* key) {

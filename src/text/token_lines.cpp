@@ -36,7 +36,7 @@ auto named(const JsonLine& line, Make make) {
 }
 
 ordered_json parse_ordered_object(const JsonLine& line) {
-  ordered_json out = parse_ordered_json_text(
+  ordered_json out = parse_ordered_json_line(
       line.text, "line " + std::to_string(line.number), "tokenize");
   if (!out.is_object()) fail(line, "the row", out.type_name(), "object");
   return out;
