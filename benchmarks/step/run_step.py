@@ -2,8 +2,9 @@
 JSON lines: the CPU, then one line a case with both medians, the ratio of the
 best steps and both peak memories.
 
-The bf16 peer is run twice: as people run it, and with its adapters kept in
-the base type, its fastest setting.
+The peer is run twice: as people run it, and tuned: glibc's allocator set for
+large reused buffers, and in bf16 the adapters kept in the base type. --isa holds
+oneDNN back for all of them (AVX512_CORE: a CPU without bf16 instructions).
 """
 
 import argparse
@@ -30,34 +31,42 @@ def parse():
     parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--isa", help="ONEDNN_MAX_CPU_ISA of every program")
     return parser.parse_args()
 
 
-def run_json(command):
+# What graft's command sets for itself.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32),
+             "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
+             "MALLOC_TOP_PAD_": str(64 << 20)}
+
+
+def run_json(command, variables):
     done = subprocess.run([str(part) for part in command], check=True,
-                          capture_output=True, text=True)
+                          capture_output=True, text=True,
+                          env=os.environ | variables)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def contenders(model, tokens, dtype, steps):
+    """{name: (command, environment variables)}."""
     graft = pathlib.Path(os.environ["GRAFT_BIN"]).with_name("graft-step")
     common = ["--tokens", tokens, "--steps", steps]
     peft = [sys.executable, HERE / "peft_step.py", model, *common]
-    programs = {"graft": [graft, model, *common],
-                "graft_checkpoint": [graft, model, *common, "--checkpoint"],
-                "peft": peft}
-    if dtype != "float32":
-        programs["peft_tuned"] = [*peft, "--adapters-in-base-dtype"]
-    return programs
+    tuned = [] if dtype == "float32" else ["--adapters-in-base-dtype"]
+    return {"graft": ([graft, model, *common], {}),
+            "graft_checkpoint": ([graft, model, *common, "--checkpoint"], {}),
+            "peft": (peft, {}),
+            "peft_tuned": ([*peft, *tuned], ALLOCATOR)}
 
 
-def measure(programs, rounds):
+def measure(programs, rounds, variables):
     """{name: (all step seconds, peak RSS, losses)}, alternating."""
     seconds = {name: [] for name in programs}
     last = {}
     for _ in range(rounds):
-        for name, command in programs.items():
-            last[name] = run_json(command)
+        for name, (command, own) in programs.items():
+            last[name] = run_json(command, own | variables)
             seconds[name] += last[name]["seconds"]
     return seconds, last
 
@@ -89,6 +98,7 @@ def report(case, seconds, last):
 def main():
     args = parse()
     print(cpu_line("step"), flush=True)
+    variables = {"ONEDNN_MAX_CPU_ISA": args.isa} if args.isa else {}
     with tempfile.TemporaryDirectory() as folder:
         for dtype in args.dtypes:
             model = make_model(args.shape, dtype, folder)
@@ -96,7 +106,9 @@ def main():
                 case = {"shape": args.shape, "dtype": dtype, "tokens": tokens,
                         "rank": 16, "batch": 1}
                 programs = contenders(model, tokens, dtype, args.steps)
-                report(case, *measure(programs, args.rounds))
+                if args.isa:
+                    case["isa"] = args.isa
+                report(case, *measure(programs, args.rounds, variables))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 
 #include <array>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,7 +61,9 @@ nn::WeightLayout choose_layout(const std::string& word) {
 // Why native bf16 products are fast here; nullopt when they are not.
 std::optional<std::string> fast_bf16(at::Device device) {
   if (device.is_cuda()) return "CUDA";
-  const CpuFeatures features = cpu_features();
+  const char* max_isa = std::getenv("ONEDNN_MAX_CPU_ISA");
+  const CpuFeatures features =
+      limit_features(cpu_features(), max_isa == nullptr ? "" : max_isa);
   if (features.amx_bf16) return "CPU has AMX";
   if (features.avx512_bf16) return "CPU has AVX512_BF16";
   return std::nullopt;

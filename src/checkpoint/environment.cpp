@@ -6,9 +6,11 @@
 #include <ATen/Version.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <thread>
 
 #if defined(__x86_64__)
@@ -76,6 +78,23 @@ CpuFeatures cpu_features() {
 #else
   return {};
 #endif
+}
+
+CpuFeatures limit_features(CpuFeatures features, std::string_view max_isa) {
+  const auto is_one_of = [&](std::initializer_list<std::string_view> words) {
+    return std::ranges::find(words, max_isa) != words.end();
+  };
+  const bool no_avx512 =
+      is_one_of({"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2"});
+  const bool no_bf16 =
+      no_avx512 || is_one_of({"AVX512_CORE", "AVX512_CORE_VNNI"});
+  const bool no_amx =
+      no_bf16 || is_one_of({"AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX10_1",
+                            "AVX10_1_512"});
+  features.avx512 &= !no_avx512;
+  features.avx512_bf16 &= !no_bf16;
+  features.amx_bf16 &= !no_amx;
+  return features;
 }
 
 Environment read_environment() {

@@ -49,7 +49,7 @@ std::optional<std::vector<nn::AttentionSegment>> make_segments(
 AttentionPattern make_packed_pattern(const std::vector<std::int64_t>& lengths,
                                      const at::TensorOptions& options) {
   AttentionPattern out;
-  if (!nn::has_causal_attention(options)) {
+  if (!nn::prefers_causal_attention(options)) {
     out.lengths = lengths;
     return out;
   }
@@ -66,7 +66,7 @@ AttentionPattern make_attention_pattern(const at::Tensor& mask,
                                         const at::TensorOptions& options) {
   const at::NoGradGuard no_grad;
   const at::Tensor real = mask.defined() ? mask.ne(0) : at::Tensor();
-  if (!span.cached && nn::has_causal_attention(options)) {
+  if (!span.cached && nn::prefers_causal_attention(options)) {
     auto segments = make_segments(real, span);
     if (segments) return {false, {}, *std::move(segments), {}};
   }

@@ -216,6 +216,12 @@ struct CausalAttentionFunction
   throw ConfigError(ErrorText{"causal attention", what, got, expected, {}});
 }
 
+bool is_served(const at::TensorOptions& options) {
+  const auto type = options.dtype().toScalarType();
+  return options.device().is_cpu() &&
+         (type == at::kFloat || type == at::kBFloat16);
+}
+
 void check_shape(const at::Tensor& qkv, const HeadShape& shape) {
   const std::int64_t width =
       (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
@@ -223,8 +229,7 @@ void check_shape(const at::Tensor& qkv, const HeadShape& shape) {
     refuse("key-value heads", std::to_string(shape.kv_heads),
            "a divisor of " + std::to_string(shape.heads) + " heads");
   }
-  if (qkv.dim() != 3 || qkv.size(2) != width ||
-      !has_causal_attention(qkv.options())) {
+  if (qkv.dim() != 3 || qkv.size(2) != width || !is_served(qkv.options())) {
     refuse("qkv",
            std::to_string(qkv.dim()) + " dimensions, " +
                std::to_string(qkv.dim() > 0 ? qkv.size(-1) : 0) +
@@ -259,10 +264,8 @@ void check_segments(const at::Tensor& qkv,
 
 }  // namespace
 
-bool has_causal_attention(const at::TensorOptions& options) {
-  const auto type = options.dtype().toScalarType();
-  return has_wide_registers() && options.device().is_cpu() &&
-         (type == at::kFloat || type == at::kBFloat16);
+bool prefers_causal_attention(const at::TensorOptions& options) {
+  return has_wide_registers() && is_served(options);
 }
 
 at::Tensor causal_attention(const at::Tensor& qkv, const HeadShape& shape,

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "graft/base/error.h"
@@ -18,7 +19,9 @@ ComputeChoice choose(const std::string& dtype, DType storage) {
 }
 
 TEST(ComputeChoice, follows_storage_and_features) {
-  const CpuFeatures features = cpu_features();
+  const char* max_isa = std::getenv("ONEDNN_MAX_CPU_ISA");
+  const CpuFeatures features =
+      limit_features(cpu_features(), max_isa == nullptr ? "" : max_isa);
   const bool fast = features.amx_bf16 || features.avx512_bf16;
   EXPECT_EQ(choose("auto", DType::kBF16).mode,
             fast ? ComputeMode::kNative : ComputeMode::kFp32);
@@ -30,6 +33,28 @@ TEST(ComputeChoice, follows_storage_and_features) {
   EXPECT_EQ(choose("native", DType::kF16).mode, ComputeMode::kNative);
   EXPECT_EQ(choose("native", DType::kF32).mode, ComputeMode::kFp32);
   EXPECT_EQ(choose("native", DType::kF64).mode, ComputeMode::kFp32);
+}
+
+TEST(ComputeChoice, obeys_the_limit_of_onednn) {
+  const CpuFeatures all{true, true, true, true};
+  struct Row {
+    const char* max_isa;
+    bool avx512, bf16, amx;
+  };
+  for (const Row& row :
+       {Row{"", true, true, true}, Row{"DEFAULT", true, true, true},
+        Row{"AVX512_CORE_AMX", true, true, true},
+        Row{"AVX512_CORE_FP16", true, true, false},
+        Row{"AVX512_CORE_BF16", true, true, false},
+        Row{"AVX512_CORE_VNNI", true, false, false},
+        Row{"AVX512_CORE", true, false, false},
+        Row{"AVX2", false, false, false}}) {
+    const CpuFeatures got = limit_features(all, row.max_isa);
+    EXPECT_EQ(got.avx512, row.avx512) << row.max_isa;
+    EXPECT_EQ(got.avx512_bf16, row.bf16) << row.max_isa;
+    EXPECT_EQ(got.amx_bf16, row.amx) << row.max_isa;
+  }
+  EXPECT_FALSE(limit_features({}, "").amx_bf16);
 }
 
 TEST(ComputeChoice, gives_its_reason) {

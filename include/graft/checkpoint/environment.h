@@ -1,8 +1,9 @@
 // What this process runs on: versions, processor, threads, devices. Entry
-// point: read_environment.
+// points: read_environment, cpu_features, limit_features.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace graft {
@@ -14,6 +15,10 @@ struct CpuFeatures {
   bool amx_bf16 = false;
 };
 CpuFeatures cpu_features();
+// What oneDNN, which makes the bf16 products, may use of them: `max_isa` is the
+// value of its variable ONEDNN_MAX_CPU_ISA ("AVX512_CORE", ...), empty when it
+// is not set. Unknown words limit nothing, as there.
+CpuFeatures limit_features(CpuFeatures features, std::string_view max_isa);
 
 struct Environment {
   std::string graft_version;

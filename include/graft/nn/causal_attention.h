@@ -21,9 +21,10 @@ struct AttentionSegment {
   std::int64_t end = 0;
 };
 
-// True when causal_attention serves tensors with these options: fp32 or bf16 on
-// the CPU.
-bool has_causal_attention(const at::TensorOptions& options);
+// True where causal_attention beats LibTorch's kernel: it serves tensors with
+// these options (fp32 or bf16 on the CPU), and the CPU has registers of 64
+// bytes.
+bool prefers_causal_attention(const at::TensorOptions& options);
 
 // softmax(q k^T / sqrt(head_dim)) v inside each segment, each token seeing
 // itself and those before it; query head h reads key-value head h * kv_heads /
