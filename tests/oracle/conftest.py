@@ -7,10 +7,12 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tools"))  # smollm_gguf
 
 
 def pytest_addoption(parser):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from compare import graft_logits, load_base, random_ids, reference_logits
 from conftest import ROOT
-from real_gguf import smollm_gguf
+from smollm_gguf import smollm_gguf
 
 TINY = ROOT / "tests/golden/gguf/models"
 TEXTS = ["The capital of France is", "def add(a, b):\n    return a + b\n\n",
@@ -54,8 +54,8 @@ def check_tokenizer(graft, model, folder):
 
 
 @pytest.fixture(scope="module")
-def smollm(tmp_path_factory):
-    return smollm_gguf(tmp_path_factory.mktemp("smollm"))
+def smollm():
+    return smollm_gguf()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from compare import (ADAPTER_TOLERANCE, assert_logits_equal, graft_logits,
                      load_base, reference_logits)
-from real_gguf import smollm_gguf
+from smollm_gguf import smollm_gguf
 from test_adapters import peft_logits
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -26,7 +26,7 @@ def smollm(tmp_path_factory):
     from transformers import (AutoModelForCausalLM, AutoTokenizer,
                               LlamaConfig, LlamaForCausalLM)
     folder = tmp_path_factory.mktemp("smollm")
-    gguf = smollm_gguf(folder)
+    gguf = smollm_gguf()
     read = AutoModelForCausalLM.from_pretrained(
         gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent,
