@@ -3,8 +3,8 @@ JSON lines: the CPU, then one line a case with both medians, the ratio of the
 best steps and both peak memories.
 
 The peer is run twice: as people run it, and tuned: glibc's allocator set for
-large reused buffers, and in bf16 the adapters kept in the base type. --isa holds
-oneDNN back for all of them (AVX512_CORE: a CPU without bf16 instructions).
+large reused buffers, and in bf16 the adapters kept in the base type. --isa
+holds oneDNN back for all of them (AVX512_CORE: no bf16 instructions).
 """
 
 import argparse

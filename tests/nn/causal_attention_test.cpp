@@ -87,60 +87,68 @@ TEST_P(CausalAttentionCase, equals_definition) {
   EXPECT_TRUE(causal_attention(qkv, row.shape, row.segments).equal(y.detach()));
 }
 
+std::string case_name(const testing::TestParamInfo<Case>& info) {
+  std::string name = info.param.name;
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+}
+
 const std::vector<AttentionSegment> kRows40{{0, 0, 40}, {1, 0, 40}};
 INSTANTIATE_TEST_SUITE_P(
-    Cases, CausalAttentionCase,
+    Heads, CausalAttentionCase,
     testing::Values(
         Case{"grouped", at::kFloat, {6, 2, 8}, 40, kRows40, 2e-6},
         Case{"plain", at::kFloat, {3, 3, 16}, 40, kRows40, 2e-6},
-        Case{"one key-value head", at::kFloat, {4, 1, 6}, 40, kRows40, 2e-6},
-        Case{"several blocks",
-             at::kFloat,
-             {2, 1, 8},
-             300,
-             {{0, 0, 300}, {1, 0, 300}},
-             3e-6},
-        Case{"padded",
-             at::kFloat,
-             {2, 2, 8},
-             150,
-             {{0, 0, 131}, {1, 9, 150}},
-             3e-6},
-        Case{"packed",
-             at::kFloat,
-             {4, 2, 8},
-             150,
-             {{0, 0, 1}, {0, 1, 140}, {1, 0, 70}, {1, 70, 150}},
-             3e-6},
-        Case{"heads of 80", at::kFloat, {2, 1, 80}, 40, kRows40, 2e-6},
-        Case{"heads of 128", at::kFloat, {2, 2, 128}, 40, kRows40, 2e-6},
-        Case{"heads of 2", at::kFloat, {2, 1, 2}, 40, kRows40, 2e-6},
-        Case{"one token",
-             at::kFloat,
-             {2, 1, 8},
-             1,
-             {{0, 0, 1}, {1, 0, 1}},
-             2e-6},
-        Case{"lengths around a block",
-             at::kFloat,
-             {2, 1, 8},
-             97,
-             {{0, 0, 96}, {1, 0, 97}},
-             3e-6},
-        Case{"bf16", at::kBFloat16, {6, 2, 8}, 40, kRows40, 1e-2},
-        Case{"bf16 packed",
-             at::kBFloat16,
-             {2, 1, 64},
-             200,
-             {{0, 0, 150}, {0, 150, 200}, {1, 3, 199}},
-             1e-2}),
-    [](const auto& info) {
-      std::string name = info.param.name;
-      for (char& c : name) {
-        if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-      }
-      return name;
-    });
+        Case{"one kv head", at::kFloat, {4, 1, 6}, 40, kRows40, 2e-6},
+        Case{"of 80", at::kFloat, {2, 1, 80}, 40, kRows40, 2e-6},
+        Case{"of 128", at::kFloat, {2, 2, 128}, 40, kRows40, 2e-6},
+        Case{"of 2", at::kFloat, {2, 1, 2}, 40, kRows40, 2e-6},
+        Case{"bf16", at::kBFloat16, {6, 2, 8}, 40, kRows40, 1e-2}),
+    case_name);
+
+using Segments = std::vector<AttentionSegment>;
+INSTANTIATE_TEST_SUITE_P(
+    Lengths, CausalAttentionCase,
+    testing::Values(Case{"one token",
+                         at::kFloat,
+                         {2, 1, 8},
+                         1,
+                         Segments{{0, 0, 1}, {1, 0, 1}},
+                         2e-6},
+                    Case{"around a block",
+                         at::kFloat,
+                         {2, 1, 8},
+                         97,
+                         Segments{{0, 0, 96}, {1, 0, 97}},
+                         3e-6},
+                    Case{"several blocks",
+                         at::kFloat,
+                         {2, 1, 8},
+                         300,
+                         Segments{{0, 0, 300}, {1, 0, 300}},
+                         3e-6},
+                    Case{"padded",
+                         at::kFloat,
+                         {2, 2, 8},
+                         150,
+                         Segments{{0, 0, 131}, {1, 9, 150}},
+                         3e-6},
+                    Case{"packed",
+                         at::kFloat,
+                         {4, 2, 8},
+                         150,
+                         Segments{
+                             {0, 0, 1}, {0, 1, 140}, {1, 0, 70}, {1, 70, 150}},
+                         3e-6},
+                    Case{"bf16 packed",
+                         at::kBFloat16,
+                         {2, 1, 64},
+                         200,
+                         Segments{{0, 0, 150}, {0, 150, 200}, {1, 3, 199}},
+                         1e-2}),
+    case_name);
 
 TEST(CausalAttention, same_bytes_again_and_large_scores_stay_finite) {
   at::manual_seed(4);
