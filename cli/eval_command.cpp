@@ -45,8 +45,9 @@ EvalArguments parse(const std::vector<std::string>& args) {
   CLI::App app("Loss, perplexity and exact match of greedy answers.",
                "graft eval");
   EvalArguments out;
-  app.add_option("model", out.model, "MODEL")->required();
-  app.add_option("data", out.data, "Rows: JSONL")->required();
+  app.add_option("MODEL", out.model, "model directory, MODEL.gguf or hub id")
+      ->required();
+  app.add_option("DATA", out.data, "Rows: JSONL")->required();
   app.add_option("--adapter", out.adapter, "An adapter directory");
   app.add_flag("--json", out.json, "Print one JSON object");
   const ScopedRecipeArguments recipe(

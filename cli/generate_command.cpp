@@ -36,7 +36,8 @@ GenerateArguments parse(const std::vector<std::string>& args) {
                "graft generate");
   GenerateArguments out;
   SamplingOptions& sampling = out.options.sampling;
-  app.add_option("model", out.model, "MODEL")->required();
+  app.add_option("MODEL", out.model, "model directory, MODEL.gguf or hub id")
+      ->required();
   app.add_option("--prompt", out.prompt, "The text; - reads standard input")
       ->required();
   app.add_option("--adapter", out.adapter, "An adapter directory");

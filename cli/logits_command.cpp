@@ -39,7 +39,8 @@ LogitsArguments parse(const std::vector<std::string>& args) {
       "position_ids and labels.",
       "graft logits");
   LogitsArguments out;
-  app.add_option("model", out.model, "MODEL")->required();
+  app.add_option("MODEL", out.model, "model directory, MODEL.gguf or hub id")
+      ->required();
   app.add_option("--adapter", out.adapter, "An adapter directory");
   app.add_option("--input", out.input, "Token ids: a safetensors file")
       ->required();

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "arguments.h"
+#include "graft/base/error.h"
 #include "graft/formats/checkpoint.h"
 #include "graft/formats/hf/model_location.h"
 #include "graft/match/selector.h"
@@ -40,6 +41,12 @@ Request parse_request(const std::vector<std::string>& args) {
     out.model = recipe.model;
   } else {
     recipe = make_recipe(arguments.settings());
+  }
+  if (recipe.method == "full") {
+    throw ConfigError(ErrorText{
+        .operation = "plan",
+        .what = "method full trains every weight and adapts no module",
+        .hint = "graft train --dry-run shows what such a run takes"});
   }
   out.rules = make_rules(recipe.adapter);
   return out;

@@ -32,10 +32,9 @@ Options parse_options(const std::vector<std::string>& args) {
       "Reads JSON lines on standard input, {\"text\"} or {\"messages\"}, and "
       "writes {\"ids\"} for each",
       "graft tokenize");
-  auto* path =
-      app.add_option("PATH", out.path,
-                     "model directory, MODEL.gguf, folder with "
-                     "tokenizer.json, or hub id");
+  auto* path = app.add_option("PATH", out.path,
+                              "model directory, MODEL.gguf, folder with "
+                              "tokenizer.json, or hub id");
   auto* decode =
       app.add_flag("--decode", out.decode, "the other way: {\"ids\"} to text");
   app.add_flag("--no-special", out.no_special,

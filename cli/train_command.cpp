@@ -60,7 +60,9 @@ TrainArguments parse(const std::vector<std::string>& args) {
   TrainArguments out;
   bool resume = false;
   bool overwrite = false;
-  app.add_option("what", words, "RECIPE.yaml, or MODEL DATA")->expected(0, 3);
+  app.add_option("RECIPE", words, "RECIPE.yaml, or MODEL DATA")
+      ->expected(0, 3)
+      ->type_name("");
   app.add_flag("--resume", resume, "Go on from the newest saved state");
   app.add_flag("--overwrite", overwrite, "Replace an earlier run");
   app.add_flag(

@@ -37,8 +37,9 @@ run verify "$HERE/model" "$RUN/adapter" "$MERGED"
 run eval "$MERGED" "$HERE/eval.jsonl"
 cat <<'TEXT'
 
-Next, with your own Llama checkpoint (a directory with config.json and
-safetensors) and a JSONL of {"prompt", "completion"} rows:
+Next, with your own Llama model (a directory with config.json and safetensors,
+or a GGUF file) and JSONL rows of {"messages"}, {"prompt", "completion"} or
+{"text"}:
 
   build/bin/graft plan  MODEL
   build/bin/graft train MODEL DATA.jsonl -o runs/mine

@@ -225,6 +225,12 @@ bool is_served(const at::TensorOptions& options) {
 void check_shape(const at::Tensor& qkv, const HeadShape& shape) {
   const std::int64_t width =
       (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
+  if (shape.heads < 1 || shape.head_dim < 1) {
+    refuse(
+        "heads",
+        std::to_string(shape.heads) + " of " + std::to_string(shape.head_dim),
+        "positive numbers");
+  }
   if (shape.kv_heads < 1 || shape.heads % shape.kv_heads != 0) {
     refuse("key-value heads", std::to_string(shape.kv_heads),
            "a divisor of " + std::to_string(shape.heads) + " heads");

@@ -29,7 +29,8 @@ Row path_row(OptionInfo info, Access access, PathKind kind) {
 
 std::vector<Row> top_rows() {
   return {path_row(
-              {"model", "directory, or id in the local Hugging Face cache",
+              {"model",
+               "directory, MODEL.gguf, or id in the local Hugging Face cache",
                "The base model."},
               [](auto& r) -> auto& { return r.model; }, PathKind::kModel),
           path_row(

@@ -112,6 +112,7 @@ TEST(Plan, bad_values_are_refused) {
       {{"--kind", "dora"}, "lora | canonical_lora"},
       {{"--kind", ""}, "lora | canonical_lora"},
       {{"--syntax", "regex"}, "glob | megatron | peft"},
+      {{"--set", "method=full"}, "adapts no module"},
       {{"--target", ""}, "targets"},
       {{"--target", "(q|v)_proj"}, "use syntax megatron or peft"},
       {{"--target", "layers.*.q"}, "selects no module"},

@@ -173,6 +173,8 @@ TEST(CausalAttention, refuses_what_does_not_fit) {
   };
   EXPECT_THROW(attend({1, 1, 5}, {0, 0, 10}), ConfigError);
   EXPECT_THROW(attend({3, 2, 4}, {0, 0, 10}), ConfigError);
+  EXPECT_THROW(attend({0, 1, 4}, {0, 0, 10}), ConfigError);
+  EXPECT_THROW(attend({1, 1, 0}, {0, 0, 10}), ConfigError);
   EXPECT_THROW(attend({1, 1, 4}, {0, 0, 11}), ConfigError);
   EXPECT_THROW(attend({1, 1, 4}, {1, 0, 10}), ConfigError);
   EXPECT_THROW(attend({1, 1, 4}, {0, 5, 5}), ConfigError);
