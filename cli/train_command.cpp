@@ -61,7 +61,7 @@ TrainArguments parse(const std::vector<std::string>& args) {
   bool resume = false;
   bool overwrite = false;
   app.add_option("RECIPE", words, "RECIPE.yaml, or MODEL DATA")
-      ->expected(0, 3)
+      ->expected(1, 3)
       ->type_name("");
   app.add_flag("--resume", resume, "Go on from the newest saved state");
   app.add_flag("--overwrite", overwrite, "Replace an earlier run");
