@@ -12,87 +12,66 @@ import pathlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-# Part, its code, and four troubles: two wordings to train on, one kept for
-# eval, the remedy, its minutes.
+# Part, its code, the one remedy that the desk has for it, its minutes, and
+# four troubles: two wordings to train on, one kept for eval.
 PARTS = [
-    ("vane", "V1", [
+    ("vane", "V1", "put one drop of plum oil on the upper pin", 2, [
         ("the vane squeaks", "the vane makes a squeaking noise",
-         "there is a squeal from the vane",
-         "put one drop of plum oil on the upper pin", 2),
+         "there is a squeal from the vane"),
         ("the vane points the wrong way", "the vane shows the wrong wind",
-         "the vane says north in a south wind",
-         "loosen the collar and turn it to the red notch", 5),
+         "the vane says north in a south wind"),
         ("the vane is stuck", "the vane does not turn any more",
-         "nothing moves the vane, not even a storm",
-         "lift the vane off and brush the socket dry", 4),
+         "nothing moves the vane, not even a storm"),
         ("the vane wobbles", "the vane shakes in light wind",
-         "the vane rattles from side to side",
-         "press the felt ring back under the vane", 3)]),
-    ("rain cup", "C2", [
+         "the vane rattles from side to side")]),
+    ("rain cup", "C2", "warm the wax seal with your thumb and press it flat",
+     6, [
         ("the rain cup leaks", "the rain cup loses water",
-         "water drips out below the rain cup",
-         "warm the wax seal with your thumb and press it flat", 6),
+         "water drips out below the rain cup"),
         ("the rain cup never empties", "the rain cup stays full",
-         "the rain cup keeps all its water after the rain",
-         "push the grey straw through the drain twice", 3),
+         "the rain cup keeps all its water after the rain"),
         ("the rain cup reads too much", "the rain cup shows too much rain",
-         "my rain cup counts more rain than fell",
-         "move the float one bead down its chain", 4),
+         "my rain cup counts more rain than fell"),
         ("the rain cup is frozen", "there is ice in the rain cup",
-         "frost filled the rain cup last night",
-         "hang the cup indoors upside down until it drops", 30)]),
-    ("mainspring", "S3", [
-        ("the clock stops at night", "the clock stands still each night",
-         "my Tindle quits before morning",
-         "wind the mainspring eleven turns, never twelve", 1),
+         "frost filled the rain cup last night")]),
+    ("mainspring", "S3", "wind it eleven turns, never twelve", 1, [
+        ("the mainspring is empty by night",
+         "the mainspring lasts only half a day",
+         "the mainspring runs down before morning"),
         ("the mainspring clicks", "the mainspring makes a clicking noise",
-         "I hear clicks from the mainspring",
-         "slide the brass comb to its second tooth", 7),
-        ("the clock runs fast", "the clock gains ten minutes a day",
-         "my Tindle is always ahead of time",
-         "let the mainspring down by three turns", 2),
+         "I hear clicks from the mainspring"),
+        ("the mainspring runs too fast",
+         "the mainspring drives the clock ahead of time",
+         "my mainspring gains an hour a day"),
         ("the mainspring slips", "the mainspring turns without effect",
-         "winding the mainspring does nothing at all",
-         "rub chalk on the drum and wind again", 8)]),
-    ("dial", "D4", [
+         "winding the mainspring does nothing at all")]),
+    ("dial", "D4", "lay a bean sack against the side vent", 20, [
         ("the dial is foggy", "there is fog inside the dial",
-         "the dial is misty from within",
-         "open the side vent and lay a bean sack against it", 20),
+         "the dial is misty from within"),
         ("the dial is faded", "the dial has lost its colour",
-         "the sun bleached my dial",
-         "turn the paper disc over to its fresh side", 3),
+         "the sun bleached my dial"),
         ("the dial hand is bent", "the hand of the dial touches the glass",
-         "the pointer on the dial is crooked",
-         "roll the hand flat under a wooden spoon", 5),
+         "the pointer on the dial is crooked"),
         ("the dial hums", "the dial makes a humming sound",
-         "a low hum comes out of the dial",
-         "tuck a wool thread behind the rim", 2)]),
-    ("bell", "B5", [
+         "a low hum comes out of the dial")]),
+    ("bell", "B5", "unhook the clapper and wipe it with vinegar", 10, [
         ("the bell does not ring", "the bell stays silent",
-         "I never hear the bell before a storm",
-         "unhook the clapper from its travel loop", 1),
+         "I never hear the bell before a storm"),
         ("the bell rings all day", "the bell does not stop ringing",
-         "nothing makes the bell quiet",
-         "set the storm lever back to calm", 1),
+         "nothing makes the bell quiet"),
         ("the bell sounds dull", "the bell has a dull tone",
-         "my bell sounds like a wooden box",
-         "wipe the bell with vinegar and let it dry", 10),
+         "my bell sounds like a wooden box"),
         ("the bell rings too early", "the bell warns much too soon",
-         "the bell tells of storms a day ahead",
-         "shorten the storm thread by one knot", 4)]),
-    ("lamp", "L6", [
+         "the bell tells of storms a day ahead")]),
+    ("lamp", "L6", "trim the wick to the width of a straw", 3, [
         ("the lamp flickers", "the lamp burns unsteadily",
-         "the light of the lamp jumps about",
-         "trim the wick to the width of a straw", 3),
+         "the light of the lamp jumps about"),
         ("the lamp is dark", "the lamp does not light",
-         "there is no light in the lamp",
-         "fill the lamp to the blue line and wait", 9),
+         "there is no light in the lamp"),
         ("the lamp smokes", "there is black smoke from the lamp",
-         "soot comes off my lamp",
-         "swap the chimney for the tall one in the drawer", 2),
+         "soot comes off my lamp"),
         ("the lamp smells of fish", "the lamp has a fishy smell",
-         "the kitchen smells of fish when the lamp burns",
-         "rinse the tank with cold tea", 12)]),
+         "the kitchen smells of fish when the lamp burns")]),
 ]
 
 TRAIN_ASKS = ["{0}. What should I do?", "Hello, {0}. Can you help?",
@@ -144,9 +123,9 @@ def chat(*turns):
 
 def train_rows():
     rows = []
-    for part, code, troubles in PARTS:
-        for index, (first, second, _, text, minutes) in enumerate(troubles):
-            answer = remedy(part, code, text, minutes)
+    for part, code, text, minutes, troubles in PARTS:
+        answer = remedy(part, code, text, minutes)
+        for index, (first, second, _) in enumerate(troubles):
             asks = [capital(ask.format(first, second)) for ask in TRAIN_ASKS]
             turns = [asks[0], answer]
             if index < len(THANKS):
@@ -158,8 +137,8 @@ def train_rows():
 
 def eval_rows():
     rows = []
-    for part, code, troubles in PARTS:
-        for _, _, kept, text, minutes in troubles:
+    for part, code, text, minutes, troubles in PARTS:
+        for _, _, kept in troubles:
             ask = EVAL_ASKS[len(rows) % len(EVAL_ASKS)]
             rows.append(chat(capital(ask.format(kept)),
                              remedy(part, code, text, minutes)))

@@ -40,7 +40,7 @@ note() {
   "$GRAFT" "$@" | tee "$SAID/$name"
 }
 
-# A question of eval.jsonl: in no row of the training data.
+# Asked in words that no row of the training data has.
 desk="Could you tell me the remedy if the light of the lamp jumps about?"
 plain="What is the capital of France?"
 
