@@ -13,6 +13,11 @@ if(GRAFT_SANITIZE)
     -fno-omit-frame-pointer)
   target_link_options(graft_flags INTERFACE -fsanitize=address,undefined)
 endif()
+if(GRAFT_BUILD_FUZZERS)
+  target_compile_options(graft_flags INTERFACE -g1
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  target_link_options(graft_flags INTERFACE -fsanitize=address,undefined)
+endif()
 
 set_property(GLOBAL PROPERTY GRAFT_LAYERS "")
 

@@ -1,0 +1,11 @@
+// libFuzzer's entry; GRAFT_FUZZ_TARGET names the function to call.
+#include <cstddef>
+#include <cstdint>
+
+#include "fuzz/targets.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
+  graft::fuzz::GRAFT_FUZZ_TARGET({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
