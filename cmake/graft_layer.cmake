@@ -6,7 +6,8 @@
 
 add_library(graft_flags INTERFACE)
 target_compile_options(graft_flags INTERFACE -Wall -Wextra -Wpedantic
-                       -Wno-missing-field-initializers -Wno-restrict)
+                       -Wno-missing-field-initializers
+                       $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(GRAFT_SANITIZE)
   target_compile_options(graft_flags INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all
