@@ -1,6 +1,6 @@
 // Builds a loop for three instruction sets on x86, of which the fitting one is
 // taken at start. Entry points: GRAFT_CLONES before a function, GRAFT_INLINE
-// before what it calls. Private to base.
+// before what it calls. Private to base and nn.
 #pragma once
 
 #if defined(__x86_64__) && defined(__linux__) && \

@@ -1,20 +1,13 @@
 // What row kernels are written with: loads and stores of fp32 and bf16, e^x,
-// sums in a fixed number of lanes, and the mark that builds a kernel for three
-// instruction sets. Inlined whole into each kernel. Private to nn.
+// and sums in a fixed number of lanes. Inlined whole into each kernel. Private
+// to nn.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 #include <limits>
 
-#if defined(__x86_64__) && defined(__linux__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
-#define GRAFT_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GRAFT_CLONES
-#endif
-#define GRAFT_INLINE inline __attribute__((always_inline))
+#include "base/target_clones_internal.h"
 
 namespace graft::nn {
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "graft/base/error.h"
+#include "io/bad_file.h"
 #include "support/gguf_bytes.h"
 #include "support/temporary_directory.h"
 
@@ -20,29 +21,14 @@ using testing::HasSubstr;
 const std::string kData(64, '\1');
 constexpr std::uint64_t kHuge = ~std::uint64_t{0};
 
+using test::BadFile;
+
 std::string error_of(const std::string& bytes) {
-  const test::TemporaryDirectory directory;
-  const auto path = directory.write("bad.gguf", bytes);
-  try {
-    GgufFile::open(path);
-  } catch (const FileError& error) {
-    return error.what();
-  }
-  return "opened";
+  return test::error_of_file("bad.gguf", bytes, GgufFile::open);
 }
 
-struct BadRow {
-  const char* name;
-  std::string bytes;
-  const char* cause;
-};
-
-void expect_causes(const std::vector<BadRow>& rows) {
-  for (const BadRow& row : rows) {
-    EXPECT_THAT(error_of(row.bytes),
-                AllOf(HasSubstr("bad.gguf"), HasSubstr(row.cause)))
-        << row.name;
-  }
+void expect_causes(const std::vector<BadFile>& rows) {
+  test::expect_causes("bad.gguf", rows, error_of);
 }
 
 // Every kind of value, and two tensors.

@@ -9,6 +9,7 @@
 
 #include "graft/base/error.h"
 #include "graft/io/safetensors_writer.h"
+#include "io/bad_file.h"
 #include "io/safetensors_bytes.h"
 #include "support/shared_data.h"
 #include "support/temporary_directory.h"
@@ -25,29 +26,14 @@ using testing::HasSubstr;
 const std::string kOne = entry("w", "F32", "[2]", "[0,8]");
 const std::string kData8(8, '\1');
 
+using test::BadFile;
+
 std::string error_of(const std::string& bytes) {
-  const test::TemporaryDirectory directory;
-  const auto path = directory.write("bad.safetensors", bytes);
-  try {
-    SafetensorsFile::open(path);
-  } catch (const FileError& error) {
-    return error.what();
-  }
-  return "opened";
+  return test::error_of_file("bad.safetensors", bytes, SafetensorsFile::open);
 }
 
-struct BadRow {
-  const char* name;
-  std::string bytes;
-  const char* cause;
-};
-
-void expect_causes(const std::vector<BadRow>& rows) {
-  for (const BadRow& row : rows) {
-    EXPECT_THAT(error_of(row.bytes),
-                AllOf(HasSubstr("bad.safetensors"), HasSubstr(row.cause)))
-        << row.name;
-  }
+void expect_causes(const std::vector<BadFile>& rows) {
+  test::expect_causes("bad.safetensors", rows, error_of);
 }
 
 TEST(Safetensors, RefusesBadLengths) {
