@@ -78,6 +78,8 @@ function(graft_test layer)
     graft_${layer} ${ARG_LINK} graft_test_support GTest::gmock
     GTest::gtest_main graft_flags)
   if(ARG_TORCH)
+    target_sources(${target} PRIVATE
+      ${PROJECT_SOURCE_DIR}/tests/support/seeded_tests.cpp)
     graft_use_torch(${target})
   endif()
   gtest_discover_tests(${target} TEST_PREFIX "${layer}."

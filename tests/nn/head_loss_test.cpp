@@ -12,8 +12,10 @@
 namespace graft::nn {
 namespace {
 
-double distance(const at::Tensor& a, const at::Tensor& b) {
-  return (a - b).abs().max().item<double>();
+// Relative to the largest value: sums over all rows grow with their number.
+double distance(const at::Tensor& got, const at::Tensor& want) {
+  return (got - want).abs().max().item<double>() /
+         want.abs().max().item<double>();
 }
 
 // A low-rank step on the frozen product, under autograd.
@@ -43,6 +45,7 @@ at::Tensor definition(const at::Tensor& logits, const at::Tensor& targets) {
 }
 
 TEST(HeadLoss, of_an_adapted_head) {
+  at::manual_seed(11);
   const Data data;
   LinearSlot head(FrozenWeight::make({{data.weight, nullptr}},
                                      ComputeMode::kFp32, WeightLayout::kAuto),
@@ -62,14 +65,15 @@ TEST(HeadLoss, of_an_adapted_head) {
   (want * 0.5).backward();
   EXPECT_NEAR(loss.item<double>() / want.item<double>(), 1.0, 1e-6);
   EXPECT_LT(distance(data.x.grad(), x.grad()), 1e-5);
-  EXPECT_LT(distance(a.grad(), a2.grad()), 2e-3);
-  EXPECT_LT(distance(b.grad(), b2.grad()), 2e-3);
+  EXPECT_LT(distance(a.grad(), a2.grad()), 1e-5);
+  EXPECT_LT(distance(b.grad(), b2.grad()), 1e-5);
   const at::NoGradGuard no_grad;
   EXPECT_EQ(head_loss(data.x, head, data.targets).item<float>(),
             loss.item<float>());
 }
 
 TEST(HeadLoss, of_a_trained_head) {
+  at::manual_seed(11);
   const Data data;
   LinearSlot head(4, kVocabulary, false);
   const at::Tensor loss = head_loss(data.x, head, data.targets);
@@ -78,14 +82,15 @@ TEST(HeadLoss, of_a_trained_head) {
   const at::Tensor weight = head.weight().detach().clone().requires_grad_(true);
   (definition(at::linear(x, weight), data.targets) * 0.5).backward();
   EXPECT_LT(distance(data.x.grad(), x.grad()), 1e-5);
-  EXPECT_LT(distance(head.weight().grad(), weight.grad()), 2e-3);
+  EXPECT_LT(distance(head.weight().grad(), weight.grad()), 1e-5);
   // Only the head is trained: x needs no gradient.
   head.weight().mutable_grad().reset();
   head_loss(x.detach(), head, data.targets).backward();
-  EXPECT_LT(distance(head.weight().grad() * 0.5, weight.grad()), 2e-3);
+  EXPECT_LT(distance(head.weight().grad() * 0.5, weight.grad()), 1e-5);
 }
 
 TEST(HeadLoss, of_a_head_with_bias) {
+  at::manual_seed(11);
   const Data data;
   LinearSlot head(4, kVocabulary, true);
   const at::Tensor loss = head_loss(data.x, head, data.targets);
