@@ -195,6 +195,7 @@ KeyValues pack_key_values(const at::Tensor& qkv, const HeadShape& shape,
   PackedRows values = pack(head_rows(qkv, segment, value), dim, 0, length);
   PackedPanels key_panels(keys, length, dim);
   PackedPanels value_panels(values, backward ? length : 0, dim);
+  if (!backward) keys = PackedRows(0, dim);
   return {std::move(key_panels), std::move(values), std::move(keys),
           std::move(value_panels)};
 }
