@@ -15,11 +15,14 @@ CLI::Option* add_dtype_option(CLI::App& app, std::string& word) {
       ->check(CLI::IsMember({"bf16", "f16", "f32"}));
 }
 
+DType output_dtype(const std::string& word) {
+  if (word == "f16") return DType::kF16;
+  return word == "f32" ? DType::kF32 : DType::kBF16;
+}
+
 void set_gguf_output(const std::filesystem::path& gguf, const std::string& word,
                      MergeOptions& options) {
-  options.dtype = DType::kBF16;
-  if (word == "f16") options.dtype = DType::kF16;
-  if (word == "f32") options.dtype = DType::kF32;
+  options.dtype = output_dtype(word);
   try {
     TokenizerFiles files = export_gguf_tokenizer(gguf);
     options.files = {

@@ -111,5 +111,48 @@ TEST_F(Gguf, refuses_what_is_no_gguf_model) {
   EXPECT_FALSE(fs::exists(path("out")));
 }
 
+TEST_F(Gguf, adapter_becomes_a_file_for_llama_cpp) {
+  expect_quiet_success(convert("plain"));
+  const fs::path adapter = path("adapter");
+  write_small_adapter(adapter, path("plain"));
+  const std::vector<std::string> words = {
+      "convert", adapter, "--to",         "gguf",    "--base",
+      model_,    "-o",    path("a.gguf"), "--dtype", "f16"};
+  const Outcome outcome = run_graft(words);
+  expect_quiet_success(outcome);
+  EXPECT_THAT(outcome.out, HasSubstr("as F16"));
+  const json shown =
+      json::parse(run_graft({"inspect", path("a.gguf"), "--json"}).out);
+  EXPECT_EQ(shown.at("fields").at("general.type"), "adapter");
+  EXPECT_EQ(shown.at("fields").at("adapter.type"), "lora");
+  // The directory as base gives the same bytes.
+  expect_quiet_success(
+      run_graft({"convert", adapter, "--to", "gguf", "--base", path("plain"),
+                 "-o", path("b.gguf"), "--dtype", "f16"}));
+  EXPECT_EQ(read_text(path("a.gguf")), read_text(path("b.gguf")));
+  expect_error(run_graft(words), 2, {"a.gguf", "exists", "--overwrite"});
+}
+
+TEST_F(Gguf, refuses_adapters_without_a_base_and_models) {
+  expect_quiet_success(convert("plain"));
+  write_small_adapter(path("adapter"), path("plain"));
+  expect_error(run_graft({"convert", path("adapter"), "--to", "gguf", "-o",
+                          path("a.gguf")}),
+               2, {"--base MODEL"});
+  expect_error(run_graft({"convert", model_, "--to", "gguf", "--base", model_,
+                          "-o", path("a.gguf")}),
+               2, {"adapter directory"});
+  expect_error(run_graft({"convert", path("plain"), "--to", "gguf", "--base",
+                          model_, "-o", path("a.gguf")}),
+               3, {"adapter"});
+  expect_error(
+      run_graft({"convert", model_, "--base", model_, "-o", path("x")}), 2,
+      {"--to gguf"});
+  expect_error(run_graft({"convert", path("adapter"), "--to", "gguf", "--base",
+                          model_, "-o", path("adapter"), "--overwrite"}),
+               2, {"no file"});
+  EXPECT_FALSE(fs::exists(path("a.gguf")));
+}
+
 }  // namespace
 }  // namespace graft::test

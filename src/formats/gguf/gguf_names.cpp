@@ -76,6 +76,17 @@ const GgufArchitecture& find_gguf_architecture(const GgufMetadata& metadata) {
   return *found;
 }
 
+const GgufArchitecture& find_gguf_architecture_of(std::string_view model_type) {
+  const auto found = std::ranges::find(kArchitectures, model_type,
+                                       &GgufArchitecture::model_type);
+  if (found != std::end(kArchitectures)) return *found;
+  throw FileError(ErrorText{.operation = "gguf",
+                            .what = "no table of llama.cpp's tensor names for "
+                                    "this family",
+                            .got = printable(model_type),
+                            .expected = known_architectures()});
+}
+
 GgufTensorName gguf_tensor_name(const GgufArchitecture& architecture,
                                 std::string_view hf_name) {
   const std::size_t dot = hf_name.rfind('.');

@@ -1,6 +1,7 @@
 // llama.cpp's names for the tensors of a family, and what it does to their
-// rows. Entry points: find_gguf_architecture, gguf_tensor_name,
-// stored_head_rows. A new family is one row of the table in gguf_names.cpp.
+// rows. Entry points: find_gguf_architecture, find_gguf_architecture_of,
+// gguf_tensor_name, stored_head_rows. A new family is one row of the table in
+// gguf_names.cpp.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,9 @@ struct GgufArchitecture {
 // Of general.architecture. Throws FileError for one that has no table, and for
 // files that are no whole model (adapters, parts of a split).
 const GgufArchitecture& find_gguf_architecture(const GgufMetadata& metadata);
+
+// Of config.json's model_type. Throws FileError when it has no table.
+const GgufArchitecture& find_gguf_architecture_of(std::string_view model_type);
 
 struct GgufTensorName {
   std::string name;  // "blk.0.attn_q.weight"

@@ -5,13 +5,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <span>
 #include <utility>
 
 #include "formats/hf/adapter_names_internal.h"
-#include "formats/hf/tensor_scan_internal.h"
+#include "formats/hf/hf_modules_internal.h"
 #include "graft/base/error.h"
-#include "graft/base/half.h"
 #include "graft/formats/hf/adapter.h"
 #include "graft/io/atomic_output.h"
 #include "graft/io/safetensors_writer.h"
@@ -20,74 +18,6 @@ namespace graft {
 namespace {
 
 constexpr char kOperation[] = "save adapter";
-
-// What PEFT sees of a site: one module, its own rank and alpha.
-struct HfModule {
-  std::string path;
-  AdapterSettings settings;
-  HostTensor a;  // (rank, in)
-  HostTensor b;  // (rows, rank)
-};
-
-[[noreturn]] void refuse(const std::string& what,
-                         const std::string& hint = {}) {
-  throw ConfigError({.operation = kOperation, .what = what, .hint = hint});
-}
-
-HostTensor convert(const HostTensor& tensor, DType dtype) {
-  if (tensor.dtype == dtype) return tensor;
-  const std::vector<float> values = tensor.to_floats();
-  std::vector<std::byte> bytes(values.size() * dtype_size(dtype));
-  from_f32(dtype, values.data(), values.size(), bytes.data());
-  return HostTensor::make_owned(dtype, tensor.shape, std::move(bytes));
-}
-
-// Rows of a matrix, without a copy.
-HostTensor slice_rows(const HostTensor& matrix, RowSet rows) {
-  HostTensor out = matrix;
-  const std::size_t row_bytes =
-      static_cast<std::size_t>(matrix.shape[1]) * dtype_size(matrix.dtype);
-  out.shape[0] = rows.size();
-  out.bytes =
-      matrix.bytes.subspan(static_cast<std::size_t>(rows.begin) * row_bytes,
-                           static_cast<std::size_t>(rows.size()) * row_bytes);
-  return out;
-}
-
-void check_record(const Site& site, const AdapterRecord& record) {
-  const std::string name = site.path();
-  if (site.adapter.kind == AdapterKind::kDora || record.magnitude) {
-    refuse(name + ": DoRA adapters cannot be written yet");
-  }
-  const std::vector<std::int64_t> a = {site.adapter.rank, site.in};
-  const std::vector<std::int64_t> b = {site.rows.size(), site.adapter.rank};
-  if (record.a.shape != a || record.b.shape != b) {
-    refuse(name + ": the tensors do not have the shapes of the plan");
-  }
-  if (site.hf_paths.empty() || site.hf_paths.size() != site.hf_rows.size()) {
-    refuse(name + ": the plan has no Hugging Face name for it",
-           "Only models with such names can be saved in this form");
-  }
-}
-
-void add_modules(const Site& site, const AdapterRecord& record, DType dtype,
-                 std::vector<HfModule>& out) {
-  check_record(site, record);
-  const HostTensor a = convert(record.a, dtype);
-  const HostTensor b = convert(record.b, dtype);
-  if (!is_all_finite(a) || !is_all_finite(b)) {
-    refuse(site.path() + ": the adapter holds NaN or infinity as " +
-           std::string(dtype_name(dtype)));
-  }
-  for (std::size_t i = 0; i < site.hf_paths.size(); ++i) {
-    const RowSet rows = {site.hf_rows[i].begin - site.rows.begin,
-                         site.hf_rows[i].end - site.rows.begin};
-    if (rows.begin < 0 || rows.end > site.rows.size()) {
-      refuse(site.path() + ": the plan's rows do not fit together");
-    }
-    out.push_back({site.hf_paths[i], site.adapter, a, slice_rows(b, rows)});
-  }
-}
 
 // Mixed scaling rules cannot be said in one file: alpha is adjusted so that
 // alpha / rank is the same scale.
@@ -102,36 +32,6 @@ void fold_scaling_rule(std::vector<HfModule>& modules) {
         lora_scale(module.settings) * static_cast<double>(module.settings.rank);
     module.settings.rslora = false;
   }
-}
-
-std::vector<HfModule> make_modules(const AdapterFile& adapter,
-                                   const HfAdapterOptions& options) {
-  if (adapter.plan.sites.empty()) refuse("the plan selects no module");
-  if (adapter.plan.sites.size() != adapter.records.size()) {
-    refuse("plan and tensors do not belong together");
-  }
-  if (!is_computable(options.dtype)) {
-    refuse("adapters cannot be stored as " +
-           std::string(dtype_name(options.dtype)));
-  }
-  std::vector<HfModule> out;
-  for (std::size_t i = 0; i < adapter.records.size(); ++i) {
-    add_modules(adapter.plan.sites[i], adapter.records[i], options.dtype, out);
-  }
-  std::set<std::string> seen;
-  for (const HfModule& module : out) {
-    if (!seen.insert(module.path).second) {
-      refuse(module.path + ": two adapters on one module");
-    }
-  }
-  const bool all_zero =
-      std::all_of(out.begin(), out.end(),
-                  [](const HfModule& module) { return is_all_zero(module.b); });
-  if (all_zero && !options.allow_zero) {
-    refuse("every lora_B is zero, so the adapter does nothing");
-  }
-  fold_scaling_rule(out);
-  return out;
 }
 
 // The smallest of the most frequent values.
@@ -237,7 +137,9 @@ std::string make_config(const std::vector<HfModule>& modules,
 void write_hf_adapter(const std::filesystem::path& directory,
                       const AdapterFile& adapter,
                       const HfAdapterOptions& options) {
-  const std::vector<HfModule> modules = make_modules(adapter, options);
+  std::vector<HfModule> modules = split_by_hf_module(
+      adapter, {kOperation, options.dtype, options.allow_zero});
+  fold_scaling_rule(modules);
   const std::string config = make_config(modules, adapter, options);
   std::vector<std::pair<std::string, HostTensor>> tensors;
   for (const HfModule& module : modules) {

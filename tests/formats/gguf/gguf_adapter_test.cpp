@@ -1,0 +1,194 @@
+// The products that llama.cpp forms from the file are the adapter's deltas in
+// llama.cpp's order of rows; names and metadata; what cannot be said there.
+#include "graft/formats/gguf/adapter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <map>
+
+#include "formats/gguf/gguf_names_internal.h"
+#include "formats/hf/small_adapter.h"
+#include "graft/base/error.h"
+#include "graft/io/gguf.h"
+#include "support/shared_data.h"
+#include "support/temporary_directory.h"
+
+namespace graft {
+namespace {
+
+using test::make_adapter;
+using test::rule_on;
+using test::small_inventory;
+using test::TemporaryDirectory;
+using testing::HasSubstr;
+
+// Of small_inventory().
+ModelConfig small_config(bool tied = false) {
+  return {.model_type = "llama", .head_dim = 6, .tied_embeddings = tied};
+}
+
+std::vector<float> values_of(const GgufFile& file, const std::string& name) {
+  const GgufEntry* entry = file.find_or_null(name);
+  if (entry == nullptr) throw std::runtime_error("no tensor " + name);
+  std::vector<float> out(static_cast<std::size_t>(entry->element_count()));
+  file.tensor(*entry).decode({0, entry->shape[0]}, out.data());
+  return out;
+}
+
+// scale * B * A, (rows, in).
+std::vector<float> product(const std::vector<float>& b,
+                           const std::vector<float>& a, std::size_t rank,
+                           double scale) {
+  const std::size_t rows = b.size() / rank;
+  const std::size_t in = a.size() / rank;
+  std::vector<float> out(rows * in);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < in; ++j) {
+      double sum = 0;
+      for (std::size_t k = 0; k < rank; ++k) {
+        sum += static_cast<double>(b[i * rank + k]) * a[k * in + j];
+      }
+      out[i * in + j] = static_cast<float>(scale * sum);
+    }
+  }
+  return out;
+}
+
+// The rows of `delta` where llama.cpp has them.
+std::vector<float> interleaved(const std::vector<float>& delta,
+                               std::int64_t rows) {
+  const std::vector<std::int64_t> places = stored_head_rows(rows, 6);
+  const std::size_t in = delta.size() / static_cast<std::size_t>(rows);
+  std::vector<float> out(delta.size());
+  for (std::size_t row = 0; row < places.size(); ++row) {
+    const auto place = static_cast<std::size_t>(places[row]);
+    std::copy_n(&delta[row * in], in, &out[place * in]);
+  }
+  return out;
+}
+
+const std::map<std::string, std::string> kNames = {
+    {"q_proj", "attn_q"},      {"k_proj", "attn_k"},      {"v_proj", "attn_v"},
+    {"o_proj", "attn_output"}, {"gate_proj", "ffn_gate"}, {"up_proj", "ffn_up"},
+    {"down_proj", "ffn_down"}};
+
+// Every module of a canonical adapter, as llama.cpp reads `file`.
+void expect_deltas(const GgufFile& file, const AdapterFile& adapter,
+                   double tolerance) {
+  const double alpha = *file.metadata().number("adapter.lora.alpha");
+  for (std::size_t i = 0; i < adapter.records.size(); ++i) {
+    const Site& site = adapter.plan.sites[i];
+    const std::string& path = site.hf_paths.at(0);
+    const std::string last = path.substr(path.rfind('.') + 1);
+    const std::string name = "blk." + std::to_string(site.layer.value()) + "." +
+                             kNames.at(last) + ".weight.lora_";
+    const auto rank = static_cast<std::size_t>(site.adapter.rank);
+    const auto got =
+        product(values_of(file, name + "b"), values_of(file, name + "a"), rank,
+                alpha / static_cast<double>(rank));
+    auto expected = product(adapter.records[i].b.to_floats(),
+                            adapter.records[i].a.to_floats(), rank, site.scale);
+    if (last == "q_proj" || last == "k_proj") {
+      expected = interleaved(expected, site.rows.size());
+    }
+    ASSERT_EQ(got.size(), expected.size());
+    for (std::size_t k = 0; k < got.size(); ++k) {
+      ASSERT_NEAR(got[k], expected[k], tolerance * (1 + std::abs(expected[k])))
+          << name << " " << k;
+    }
+  }
+}
+
+TEST(GgufAdapter, products_are_the_deltas) {
+  const Inventory inventory = small_inventory();
+  Rule root = rule_on({"gate_proj"}, 4, 3);
+  root.adapter.rslora = true;
+  const std::vector<std::vector<Rule>> selections = {
+      {rule_on({"q_proj", "k_proj", "v_proj", "o_proj", "up_proj"})},
+      {rule_on({"*.layers.1.*.k_proj"}, 3, 0.7), root,
+       rule_on({"q_proj", "down_proj"}, 2, 4)}};
+  for (const auto& rules : selections) {
+    const TemporaryDirectory directory;
+    const AdapterFile adapter = make_adapter(inventory, rules);
+    const auto path = directory.path() / "a.gguf";
+    write_gguf_adapter(path, adapter, small_config());
+    const GgufFile file = GgufFile::open(path);
+    EXPECT_EQ(file.entries().size(), 2 * adapter.records.size());
+    expect_deltas(file, adapter, 1e-5);
+  }
+}
+
+TEST(GgufAdapter, tells_llama_cpp_what_it_is) {
+  const TemporaryDirectory directory;
+  const AdapterFile adapter =
+      make_adapter(small_inventory(), {rule_on({"v_proj"}, 2, 4)});
+  const auto path = directory.path() / "a.gguf";
+  write_gguf_adapter(path, adapter, small_config(), DType::kF16);
+  const GgufFile file = GgufFile::open(path);
+  const GgufMetadata& keys = file.metadata();
+  EXPECT_EQ(keys.text("general.type"), "adapter");
+  EXPECT_EQ(keys.text("general.architecture"), "llama");
+  EXPECT_EQ(keys.text("adapter.type"), "lora");
+  EXPECT_EQ(keys.number("adapter.lora.alpha"), 4.0);
+  EXPECT_EQ(file.entries()[0].format->name, "F16");
+  expect_deltas(file, adapter, 2e-3);
+  const std::string once = test::read_text(path);
+  write_gguf_adapter(path, adapter, small_config(), DType::kF16);
+  EXPECT_EQ(test::read_text(path), once);
+}
+
+// A fused site shares its A; the head has a name of its own.
+TEST(GgufAdapter, fused_sites_and_the_head) {
+  const Inventory inventory = small_inventory();
+  const AdapterFile adapter =
+      make_adapter(inventory, {rule_on({"linear_qkv", "lm_head"})});
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "a.gguf";
+  write_gguf_adapter(path, adapter, small_config());
+  const GgufFile file = GgufFile::open(path);
+  EXPECT_EQ(file.entries().size(), 2U * (2 * 3 + 1));
+  EXPECT_EQ(values_of(file, "blk.1.attn_q.weight.lora_a"),
+            values_of(file, "blk.1.attn_v.weight.lora_a"));
+  EXPECT_NE(file.find_or_null("output.weight.lora_b"), nullptr);
+}
+
+std::string error_of(const AdapterFile& adapter, const ModelConfig& base,
+                     DType dtype = DType::kF32) {
+  const TemporaryDirectory directory;
+  const auto path = directory.write("a.gguf", "old");
+  try {
+    write_gguf_adapter(path, adapter, base, dtype);
+  } catch (const Error& error) {
+    EXPECT_EQ(test::read_text(path), "old");
+    return error.what();
+  }
+  ADD_FAILURE() << "no error";
+  return {};
+}
+
+TEST(GgufAdapter, refuses_what_llama_cpp_cannot_load) {
+  const AdapterFile head =
+      make_adapter(small_inventory(true), {rule_on({"lm_head"})});
+  EXPECT_THAT(error_of(head, small_config(true)), HasSubstr("lm_head"));
+
+  AdapterFile adapter = make_adapter(small_inventory(), {rule_on({"v_proj"})});
+  ModelConfig other = small_config();
+  other.model_type = "nobody";
+  EXPECT_THAT(error_of(adapter, other), HasSubstr("nobody"));
+
+  std::vector<float> values = adapter.records[0].b.to_floats();
+  values[0] = 1e6F;
+  adapter.records[0].b =
+      HostTensor::from_floats(adapter.records[0].b.shape, values);
+  EXPECT_THAT(error_of(adapter, small_config(), DType::kF16),
+              HasSubstr("too large for F16"));
+  values[0] = std::numeric_limits<float>::quiet_NaN();
+  adapter.records[0].b =
+      HostTensor::from_floats(adapter.records[0].b.shape, values);
+  EXPECT_THAT(error_of(adapter, small_config()), HasSubstr("NaN"));
+}
+
+}  // namespace
+}  // namespace graft
