@@ -30,6 +30,11 @@ void print_log(LogLevel level, std::string_view, std::string_view message) {
             << std::endl;
 }
 
+// Without LibTorch's stack of calls, which names no file and no tensor.
+std::string first_part(std::string_view what) {
+  return std::string(what.substr(0, what.find("\nException raised from ")));
+}
+
 int run_guarded(const Command& command, const std::vector<std::string>& rest) {
   const std::string prefix = std::string(command.name) + ": ";
   try {
@@ -58,7 +63,7 @@ int run_guarded(const Command& command, const std::vector<std::string>& rest) {
   } catch (const Error& error) {
     return report(kFailure, error.what());
   } catch (const std::exception& error) {
-    return report(kFailure, prefix + error.what());
+    return report(kFailure, prefix + first_part(error.what()));
   }
 }
 

@@ -32,6 +32,20 @@ std::int64_t longest_of(const Prompts& prompts) {
   return static_cast<std::int64_t>(longest);
 }
 
+void check_ids(const Prompts& prompts, std::int64_t vocabulary) {
+  for (const auto& prompt : prompts) {
+    for (const std::int64_t id : prompt) {
+      if (id >= 0 && id < vocabulary) continue;
+      throw FileError(ErrorText{
+          .operation = "generate",
+          .what = "a token of the prompt has no row in the model's embedding",
+          .got = "id " + std::to_string(id),
+          .expected = "ids below " + std::to_string(vocabulary),
+          .hint = "The tokenizer does not belong to the model"});
+    }
+  }
+}
+
 void check_options(const GenerateOptions& options, std::int64_t longest,
                    std::int64_t positions) {
   const SamplingOptions& sampling = options.sampling;
@@ -76,6 +90,7 @@ class Decoder {
         options_(options),
         longest_(longest_of(prompts)),
         out_(prompts.size()) {
+    check_ids(prompts, model.vocab_size());
     check_options(options, longest_, model.max_positions());
     new_tokens_ =
         std::min(options.max_new_tokens, model.max_positions() - longest_ + 1);

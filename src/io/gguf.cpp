@@ -226,6 +226,8 @@ StoredTensor GgufFile::tensor(const GgufEntry& entry) const {
 bool is_gguf_file(const fs::path& path) {
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return false;
+  // A damaged one is still meant as one: open() says what is wrong with it.
+  if (path.extension() == ".gguf") return true;
   std::ifstream in(path, std::ios::binary);
   std::array<char, kMagic.size()> start{};
   return in.read(start.data(), start.size()) &&

@@ -77,6 +77,7 @@ nlohmann::json shown_element(const GgufValue& value, std::uint64_t index) {
   if (value.type == GgufType::kBool) {
     return element<std::uint8_t>(value, index) != 0;
   }
+  if (value.type == GgufType::kU64) return element<std::uint64_t>(value, index);
   if (const auto integer = read_integer(value, index)) return *integer;
   const auto number = read_number(value, index);
   return number ? nlohmann::json(*number) : nlohmann::json();
@@ -201,7 +202,7 @@ std::string GgufMetadata::summary(std::string_view key) const {
   const GgufValue* value = find_or_null(key);
   if (value == nullptr) return "null";
   const bool is_text = value->type == GgufType::kString;
-  nlohmann::json out;
+  nlohmann::json out = nlohmann::json::array();
   if (value->is_array && value->count > kShownElements) {
     out = std::to_string(value->count) + " x " +
           std::string(gguf_type_name(value->type));
@@ -215,7 +216,6 @@ std::string GgufMetadata::summary(std::string_view key) const {
     }
   }
   if (!value->is_array) out = nlohmann::json(out.front());
-  if (out.is_null()) out = nlohmann::json::array();
   return out.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 

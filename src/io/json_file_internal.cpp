@@ -21,7 +21,9 @@ class StrictBuilder {
   using Object = typename Json::object_t;
   using Array = typename Json::array_t;
 
-  explicit StrictBuilder(Json& root) : slot_(&root) {}
+  // `exact_integers`: one of more than 64 bits is an error, not a double.
+  explicit StrictBuilder(Json& root, bool exact_integers = false)
+      : slot_(&root), exact_integers_(exact_integers) {}
 
   const std::string& problem() const { return problem_; }
 
@@ -29,7 +31,10 @@ class StrictBuilder {
   bool boolean(bool value) { return put(Json(value)); }
   bool number_integer(std::int64_t value) { return put(Json(value)); }
   bool number_unsigned(std::uint64_t value) { return put(Json(value)); }
-  bool number_float(double value, const std::string&) {
+  bool number_float(double value, const std::string& text) {
+    if (exact_integers_ && text.find_first_of(".eE") == text.npos) {
+      return fail("the integer " + printable(text) + " has more than 64 bits");
+    }
     return put(Json(value));
   }
   bool string(std::string& value) { return put(Json(std::move(value))); }
@@ -113,6 +118,7 @@ class StrictBuilder {
   }
 
   Json* slot_;  // where the next value of an object, or the root, goes
+  bool exact_integers_;
   std::vector<Json*> stack_;
   std::string problem_;
 };
@@ -135,7 +141,7 @@ template <typename Json>
 Json parse_line(std::string_view text, const std::string& place,
                 std::string_view operation) {
   Json root;
-  StrictBuilder<Json> builder(root);
+  StrictBuilder<Json> builder(root, true);
   if (Json::sax_parse(text.begin(), text.end(), &builder)) return root;
   std::string problem = builder.problem();
   constexpr std::string_view kFirstLine = "at line 1, column ";

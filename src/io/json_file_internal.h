@@ -30,7 +30,8 @@ nlohmann::json parse_json_text(std::string_view text,
                                const std::filesystem::path& path,
                                std::string_view operation);
 // One row of JSON lines; `place` names its line (empty: the caller does), so
-// that errors add a column alone.
+// that errors add a column alone. An integer of more than 64 bits is an error
+// here: what is read is passed on, and must not turn into a rounded number.
 nlohmann::json parse_json_line(std::string_view text, const std::string& place,
                                std::string_view operation);
 nlohmann::json parse_json_file(const std::filesystem::path& path,

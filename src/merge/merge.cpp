@@ -19,6 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kMerge = "merge";
+constexpr const char* kConvert = "convert";
+
 // True when replacing `output` would delete `input`.
 bool holds(const fs::path& output, const fs::path& input) {
   const fs::path outer = fs::weakly_canonical(output);
@@ -29,10 +32,10 @@ bool holds(const fs::path& output, const fs::path& input) {
   return inner == outer;
 }
 
-void check_places(const fs::path& base, const fs::path& output,
-                  const fs::path& adapter) {
+void check_places(const char* operation, const fs::path& base,
+                  const fs::path& output, const fs::path& adapter) {
   if (output.empty()) {
-    throw ConfigError(ErrorText{.operation = "merge",
+    throw ConfigError(ErrorText{.operation = operation,
                                 .what = "the output has no name",
                                 .hint = "Choose a new directory"});
   }
@@ -40,19 +43,20 @@ void check_places(const fs::path& base, const fs::path& output,
        {std::pair(base, "base"), std::pair(adapter, "adapter")}) {
     if (path.empty() || !holds(output, path)) continue;
     throw ConfigError(ErrorText{
-        .operation = "merge",
+        .operation = operation,
         .what = "the output " + output.string() + " is, or holds, the " + word,
         .hint = "Choose a new directory"});
   }
 }
 
 // Anything that a merge does not write makes the folder somebody's.
-void check_replaceable(const MergeBase& base, const fs::path& output) {
+void check_replaceable(const char* operation, const MergeBase& base,
+                       const fs::path& output) {
   if (!fs::is_directory(output) || fs::is_empty(output)) return;
   const auto found = base.foreign_entry(output);
   if (!found) return;
   throw ConfigError(
-      ErrorText{.operation = "merge",
+      ErrorText{.operation = operation,
                 .what = "--overwrite replaces only a model, and the output " +
                         output.string() + " holds '" + *found +
                         "', which is no part of one",
@@ -112,15 +116,15 @@ AtomicDirectory::Existing existing(const MergeOptions& options) {
 ConvertReport convert_checkpoint(const fs::path& gguf, const fs::path& output,
                                  const MergeOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  check_places(gguf, output, options.adapter);
+  check_places(kConvert, gguf, output, options.adapter);
   if (!is_gguf_file(gguf)) {
-    throw FileError(ErrorText{.operation = "convert",
+    throw FileError(ErrorText{.operation = kConvert,
                               .what = gguf.string(),
                               .expected = "a GGUF file"});
   }
   const MergeBase source(gguf, options.dtype);
   const MergePlan plan = plan_copy(source.shards());
-  if (options.overwrite) check_replaceable(source, output);
+  if (options.overwrite) check_replaceable(kConvert, source, output);
   AtomicDirectory directory(output, existing(options));
   ConvertReport out{.bytes = plan.bytes};
   out.files = source.write_side_files(directory.path(), options).copied;
@@ -144,11 +148,11 @@ MergeReport merge_checkpoint(const fs::path& base, const AdapterFile& adapter,
                              const fs::path& output,
                              const MergeOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  check_places(base, output, options.adapter);
+  check_places(kMerge, base, output, options.adapter);
   const MergeBase source(base, options.dtype);
   const MergePlan plan =
       plan_merge(source.shards(), adapter, source.tied_head());
-  if (options.overwrite) check_replaceable(source, output);
+  if (options.overwrite) check_replaceable(kMerge, source, output);
   AtomicDirectory directory(output, existing(options));
   MergeReport report{.adapter_pairs = adapter.records.size(),
                      .untied = plan.untied,

@@ -68,7 +68,7 @@ Chat make_chat(const ordered_json& row, const std::string& place) {
 Chat::Chat(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
 Chat Chat::parse(std::string_view json, const std::string& place) {
-  const ordered_json row = parse_ordered_json_text(json, place, "");
+  const ordered_json row = parse_ordered_json_line(json, place, "");
   if (!row.is_object()) fail(place, row.type_name(), "a JSON object");
   return make_chat(row, place);
 }

@@ -92,7 +92,12 @@ class BraceFormat {
       }
       throw Fault("a field of a format", std::string(name));
     }
-    const auto index = name.empty()
+    const bool counts = name.empty();
+    if (counts_.value_or(counts) != counts) {
+      throw Fault("a format with numbered fields beside {} ones");
+    }
+    counts_ = counts;
+    const auto index = counts
                            ? std::optional(static_cast<std::int64_t>(used_++))
                            : parse_whole(name, 10);
     if (!index ||
@@ -107,6 +112,7 @@ class BraceFormat {
   Budget& budget_;
   TextBuilder out_;
   std::size_t used_ = 0;
+  std::optional<bool> counts_;  // {} fields, not numbered ones; once known
 };
 
 }  // namespace

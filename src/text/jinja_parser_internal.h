@@ -80,7 +80,7 @@ class ExpressionParser {
   ExpressionPtr parse_dict();
   ExpressionPtr parse_postfix(ExpressionPtr object);
   ExpressionPtr parse_attribute(ExpressionPtr object);
-  ExpressionPtr parse_subscript(ExpressionPtr object);
+  ExpressionPtr parse_slice(ExpressionPtr object, ExpressionPtr start);
   ExpressionPtr parse_subscripts(ExpressionPtr object);
   ExpressionPtr parse_call(ExpressionPtr callee);
   ExpressionPtr parse_test(ExpressionPtr subject);

@@ -31,34 +31,36 @@ ExpressionPtr ExpressionParser::parse_attribute(ExpressionPtr object) {
   return make(line, ItemNode{std::move(object), parse_number()});
 }
 
-// [a] or [a, b]: the second is one index, a tuple.
+// [a], [a, b]: the second is one index, a tuple; or a slice.
 ExpressionPtr ExpressionParser::parse_subscripts(ExpressionPtr object) {
   const int line = tokens_.take().line;
-  auto out = parse_subscript(std::move(object));
-  if (tokens_.skip("]")) return out;
-  auto* first = std::get_if<ItemNode>(&const_cast<Expression&>(*out).node);
-  if (!first) tokens_.fail("a slice inside a tuple", "']'");
-  SequenceNode node{true, {}};
-  node.items.push_back(std::move(first->index));
-  while (tokens_.skip(",")) {
-    if (tokens_.now().is("]")) break;
-    node.items.push_back(parse());
+  ExpressionPtr index;
+  if (!tokens_.now().is(":")) index = parse();
+  if (tokens_.now().is(":")) {
+    auto out = parse_slice(std::move(object), std::move(index));
+    if (tokens_.now().is(",")) tokens_.fail("a slice inside a tuple", "']'");
+    tokens_.expect("]");
+    return out;
+  }
+  if (tokens_.now().is(",")) {
+    SequenceNode node{true, {}};
+    node.items.push_back(std::move(index));
+    while (tokens_.skip(",")) {
+      if (tokens_.now().is("]")) break;
+      node.items.push_back(parse());
+    }
+    index = make(line, std::move(node));
   }
   tokens_.expect("]");
-  return make(line,
-              ItemNode{std::move(first->object), make(line, std::move(node))});
+  return make(line, ItemNode{std::move(object), std::move(index)});
 }
 
-ExpressionPtr ExpressionParser::parse_subscript(ExpressionPtr object) {
+// From the first colon on.
+ExpressionPtr ExpressionParser::parse_slice(ExpressionPtr object,
+                                            ExpressionPtr start) {
   const int line = tokens_.now().line;
   SliceNode node;
-  if (!tokens_.now().is(":")) {
-    auto index = parse();
-    if (!tokens_.now().is(":")) {
-      return make(line, ItemNode{std::move(object), std::move(index)});
-    }
-    node.start = std::move(index);
-  }
+  node.start = std::move(start);
   auto part_ends = [this] {
     return tokens_.now().is(":") || tokens_.now().is("]") ||
            tokens_.now().is(",");

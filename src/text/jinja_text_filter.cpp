@@ -182,20 +182,54 @@ Value filter_wordcount(const FilterCall& call) {
   return Value::integer(count);
 }
 
-Value filter_urlencode(const FilterCall& call) {
+// As Python's quote; `plus`: as quote_plus.
+std::string url_quote(std::string_view text, bool plus) {
   static constexpr char kHex[] = "0123456789ABCDEF";
-  const Value text = soft_text(call);
   std::string out;
-  for (const char c : *text.as_text()) {
+  for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x80 && (std::isalnum(byte) != 0 || c == '_' || c == '.' ||
-                        c == '-' || c == '~' || c == '/')) {
+                        c == '-' || c == '~' || (c == '/' && !plus))) {
       out += c;
+    } else if (c == ' ' && plus) {
+      out += '+';
     } else {
       out += {'%', kHex[byte >> 4], kHex[byte & 15]};
     }
   }
-  call.budget().take(out.size());
+  return out;
+}
+
+// A text, or the pairs of a dict or list as a query.
+Value filter_urlencode(const FilterCall& call) {
+  const ArgumentReader args(call.name, call.arguments, {});
+  Budget& budget = call.budget();
+  std::string out;
+  const Dict* dict = call.subject.as_dict();
+  if (!dict && !call.subject.as_sequence()) {
+    out = url_quote(*soft_text(call).as_text(), false);
+    budget.take(out.size());
+    return Value::text(std::move(out));
+  }
+  Values pairs;
+  if (dict) {
+    for (const auto& [key, value] : dict->entries) {
+      pairs.push_back(Value::tuple({key, value}));
+    }
+  } else {
+    pairs = items_of(call.subject, budget);
+  }
+  for (const Value& pair : pairs) {
+    const Values sides = items_of(pair, budget);
+    if (sides.size() != 2) {
+      throw Fault("values to unpack", std::to_string(sides.size()), "2");
+    }
+    if (!out.empty()) out += '&';
+    const std::string part = url_quote(to_text(sides[0], budget), true) + "=" +
+                             url_quote(to_text(sides[1], budget), true);
+    budget.take(part.size());
+    out += part;
+  }
   return Value::text(std::move(out));
 }
 

@@ -163,7 +163,7 @@ Value Value::from_json(const nlohmann::ordered_json& json) {
       return integer(json.get<std::int64_t>());
     case Kind::number_unsigned:
       if (json.get<std::uint64_t>() > INT64_MAX) {
-        throw Fault("a number of more than 64 bits", json.dump());
+        throw Fault("an integer", json.dump(), "at most 2^63 - 1");
       }
       return integer(json.get<std::int64_t>());
     case Kind::number_float:

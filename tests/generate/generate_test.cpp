@@ -101,6 +101,19 @@ TEST(Generate, refuses_bad_options) {
                ConfigError);
 }
 
+TEST(Generate, refuses_ids_beyond_the_embedding) {
+  TinyLm model;
+  for (const std::int64_t id : {model.vocab_size(), std::int64_t{-1}}) {
+    try {
+      generate(model, Prompts{{1}, {2, id}}, {});
+      ADD_FAILURE() << id;
+    } catch (const FileError& error) {
+      EXPECT_THAT(error.what(),
+                  ::testing::HasSubstr("id " + std::to_string(id)));
+    }
+  }
+}
+
 TEST(Generate, stop_after_ends_one_prompt_and_keeps_the_token) {
   TinyLm model;
   const Prompts prompts{{4}, {5}};

@@ -69,6 +69,8 @@ TEST(Gguf, ReadsEveryKindOfValue) {
   EXPECT_EQ(keys.integer("absent"), std::nullopt);
   EXPECT_EQ(keys.summary("words"), R"(["a","","ccc"])");
   EXPECT_EQ(keys.summary("half"), "0.5");
+  EXPECT_EQ(keys.summary("u64"), "18446744073709551615");
+  EXPECT_EQ(keys.summary("absent"), "null");
   EXPECT_EQ(file.entries()[0].shape, (std::vector<std::int64_t>{4, 2}));
   EXPECT_EQ(file.entries()[1].format->name, "Q8_0");
   EXPECT_EQ(file.entries()[1].element_count(), 32);
@@ -269,6 +271,8 @@ TEST(Gguf, MissingFileIsNamed) {
   EXPECT_THROW(GgufFile::open(directory.path()), FileError);
   EXPECT_FALSE(is_gguf_file(directory.path()));
   EXPECT_FALSE(is_gguf_file(directory.write("a", "GGU")));
+  // Named as one, it is told what is wrong with it.
+  EXPECT_TRUE(is_gguf_file(directory.write("a.gguf", "GGM")));
 }
 
 TEST(Gguf, TensorOutlivesItsFile) {

@@ -31,6 +31,36 @@ std::string error_of(const std::string& source) {
   }
 }
 
+TEST(ChatTemplate, IntegersAreExactOrAnError) {
+  const std::string source = "{{ messages[0].v | tojson }}";
+  const auto chat = [](const std::string& value) {
+    return R"({"messages":[{"v":)" + value + "}]}";
+  };
+  for (const char* value : {"-9223372036854775808", "9223372036854775807"}) {
+    EXPECT_EQ(render(source, chat(value)), value);
+  }
+  for (const char* value : {"9223372036854775808", "-9223372036854775809",
+                            "123456789012345678901234567890"}) {
+    EXPECT_THROW(render(source, chat(value)), FileError) << value;
+  }
+}
+
+TEST(ChatTemplate, SubscriptsFormatsAndQueries) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"{{ {(1, 2): 'x'}[1, 2] }}", "x"},
+      {"{{ {(1,): 'x'}[1,] }}", "x"},
+      {"{{ 'abcdef'[1:4] }} {{ 'abcdef'[::2] }} {{ 'ab'[:][-1] }}",
+       "bcd ace b"},
+      {"{{ '{}-{}'.format(1, 2) }} {{ '{1}{0}'.format(1, 2) }}", "1-2 21"},
+      {"{{ {'a b': 1, 'c': 'd/e'} | urlencode }}", "a+b=1&c=d%2Fe"},
+      {"{{ [('x', 'ä')] | urlencode }} {{ 'a b/c' | urlencode }}",
+       "x=%C3%A4 a%20b/c"},
+  };
+  for (const auto& [source, text] : rows) {
+    EXPECT_EQ(render(source, R"({"messages":[{}]})"), text) << source;
+  }
+}
+
 TEST(ChatTemplate, ErrorsNameTemplateLineGotAndExpected) {
   const std::pair<const char*, const char*> rows[] = {
       {"a\n{% if %}", "template: t:2: an expression is missing: got '%}'"},
@@ -48,6 +78,9 @@ TEST(ChatTemplate, ErrorsNameTemplateLineGotAndExpected) {
       {"{{ 'a' | frobnicate }}", "no filter has the name 'frobnicate'"},
       {"{{ 9223372036854775807 + 1 }}", "an integer grows past 64 bits"},
       {"{{ 99999999999999999999 }}", "an integer of 64 bits"},
+      {"{{ 'abc'[1:2, 0] }}", "a slice inside a tuple"},
+      {"{{ '{:>3}|{0}'.format('x') }}", "numbered fields beside {} ones"},
+      {"{{ [1] | urlencode }}", "'int' object is not iterable"},
   };
   for (const auto& [source, message] : rows) {
     EXPECT_THAT(error_of(source), HasSubstr(message)) << source;

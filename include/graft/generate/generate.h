@@ -38,7 +38,8 @@ struct Generation {
 
 // One batch, padded on the left, with a key-value cache. Throws ConfigError
 // for an empty prompt, options out of range, or more tokens than the model has
-// positions; Error for logits that are not finite.
+// positions; FileError for an id beyond the embedding; Error for logits that
+// are not finite.
 std::vector<Generation> generate(
     nn::CausalLm& model, const std::vector<std::vector<std::int64_t>>& prompts,
     const GenerateOptions& options);

@@ -62,7 +62,8 @@ class GgufFile {
   std::uint64_t data_offset_ = 0;
 };
 
-// True for a regular file that begins with the magic bytes "GGUF".
+// True for a regular file that begins with the magic bytes "GGUF" or is named
+// *.gguf.
 bool is_gguf_file(const std::filesystem::path& path);
 
 }  // namespace graft
