@@ -9,7 +9,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 SCRIPTS = {"step": "step/run_step.py", "startup": "startup/run_startup.py",
-           "merge": "merge/run_merge.py"}
+           "merge": "merge/run_merge.py", "load": "load/run_load.py"}
 
 
 def main():
