@@ -9,7 +9,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 SCRIPTS = {"step": "step/run_step.py", "startup": "startup/run_startup.py",
-           "merge": "merge/run_merge.py"}
+           "merge": "merge/run_merge.py",
+           "selection": "selection/run_selection.py"}
 
 
 def main():
