@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "graft/match/selector.h"
 #include "matcher.h"
 
 namespace {
@@ -147,6 +148,44 @@ bool run_case(const SelectionCase& question, const std::string& folder) {
   return all_agree;
 }
 
+graft::Inventory make_names_inventory() {
+  graft::Inventory inventory;
+  for (const std::string& name : graft::bench::make_names()) {
+    graft::ModuleInfo info;
+    info.path = name;
+    info.kind = graft::LayerKind::kLinear;
+    info.in = info.out = 64;
+    inventory.modules.push_back(std::move(info));
+  }
+  return inventory;
+}
+
+// What `graft plan` does once it knows the modules.
+void time_plan(const char* label, std::vector<std::string> targets) {
+  const graft::Inventory inventory = make_names_inventory();
+  graft::Rule rule;
+  rule.targets = std::move(targets);
+  for (int round = 0; round < 3; ++round) {
+    const auto start = Clock::now();
+    const graft::Plan plan = graft::Selector::compile({rule}).select(inventory);
+    const double select_s = seconds_since(start);
+    const auto writing = Clock::now();
+    const std::string table = graft::plan_to_text(plan);
+    const double text_s = seconds_since(writing);
+    const auto listing = Clock::now();
+    const std::string json = graft::plan_to_json(plan);
+    std::cout
+        << nlohmann::ordered_json{{"plan_of", label},
+                                  {"modules", inventory.modules.size()},
+                                  {"sites", plan.sites.size()},
+                                  {"select_ms", select_s * 1e3},
+                                  {"table_ms", text_s * 1e3},
+                                  {"json_ms", seconds_since(listing) * 1e3},
+                                  {"json_bytes", json.size()}}
+        << std::endl;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -168,5 +207,7 @@ int main(int argc, char** argv) {
       agree = run_case(question, folder) && agree;
     }
   }
+  time_plan("three expert names", {"gate_proj", "up_proj", "down_proj"});
+  time_plan("globs", {"*.layers.{0..30}.*.experts.*.up_proj", "*.self_attn.*"});
   return agree ? 0 : 1;
 }

@@ -66,7 +66,7 @@ def match_names(bin_dir):
             [bin_dir / "graft-select", "--dump", folder], stdout=subprocess.PIPE,
             text=True)
         print(result.stdout, end="", flush=True)
-        engines = {json.loads(line)["engine"]
+        engines = {json.loads(line).get("engine")
                    for line in result.stdout.splitlines()}
         for peer in ("RE2::Set", "Hyperscan"):
             if peer not in engines:

@@ -20,11 +20,12 @@ bool is_free(const Edge& edge) {
 
 }  // namespace
 
-LocalAutomaton::LocalAutomaton(const PatternGraph& graph, std::size_t max_table)
-    : graph_(graph), max_table_(max_table) {
+LocalAutomaton::LocalAutomaton(const PatternGraph& graph,
+                               const PatternTails& tails, std::size_t max_table)
+    : graph_(graph), tails_(tails), max_table_(max_table) {
   make_letters();
-  for (const std::uint32_t star : graph.stars()) {
-    settles_.push_back(graph.states()[star].edges == kNone);
+  for (std::uint32_t star = 0; star < graph.stars().size(); ++star) {
+    settles_.push_back(is_settled(star));
   }
   marks_.resize(graph.states().size());
   clear();
@@ -68,9 +69,64 @@ void LocalAutomaton::clear() {
   starts_.assign(graph_.stars().size() * 2, kNone);
   index_.assign(1024, kNone);
   start_set(kNone);
-  add_closed(PatternGraph::kRoot, false);
-  root_.row = row_of_set();
-  root_.stars = reached_;
+  if (tails_.is_long(PatternGraph::kRoot)) {
+    begun_.push_back(PatternGraph::kRoot);
+  } else {
+    add_closed(PatternGraph::kRoot, false);
+  }
+  root_ = {row_of_set(), reached_, begun_};
+}
+
+void LocalAutomaton::clear_but(std::vector<std::uint32_t>& rows) {
+  std::vector<std::pair<std::uint32_t, std::vector<std::uint32_t>>> kept;
+  for (const std::uint32_t row : rows) {
+    const Row& old = rows_[row / stride_];
+    const auto begin = members_.begin() + old.begin;
+    kept.emplace_back(old.star,
+                      std::vector<std::uint32_t>(begin, begin + old.size));
+  }
+  clear();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    start_set(kept[i].first);
+    set_ = std::move(kept[i].second);
+    rows[i] = row_of_set();
+  }
+}
+
+bool LocalAutomaton::is_settled(std::uint32_t star) const {
+  std::uint32_t at = graph_.states()[graph_.stars()[star]].edges;
+  while (at != kNone && tails_.is_suffix(at)) at = graph_.edges()[at].next;
+  return at == kNone;
+}
+
+std::uint32_t LocalAutomaton::only_next(std::uint32_t star) {
+  // kUnknown is no star: there are as many states as that at most.
+  constexpr std::uint32_t kUnknown = kNone - 1;
+  if (only_next_.empty()) only_next_.resize(graph_.stars().size(), kUnknown);
+  if (only_next_[star] == kUnknown) only_next_[star] = find_only_next(star);
+  return only_next_[star];
+}
+
+std::uint32_t LocalAutomaton::find_only_next(std::uint32_t star) {
+  constexpr std::size_t kMaxLookedAt = 64;
+  std::vector<std::uint32_t> open{graph_.stars()[star]};
+  std::uint32_t next = kNone;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    const PatternGraph::State& row = graph_.states()[open[i]];
+    if (row.accepts != kNone || open.size() > kMaxLookedAt) return kNone;
+    for (std::uint32_t at = row.edges; at != kNone;) {
+      const std::uint32_t target = graph_.edges()[at].target;
+      const std::uint32_t reached = graph_.states()[target].star;
+      if (reached == kNone) {
+        open.push_back(target);
+      } else if (reached != star) {
+        if (next != kNone && next != reached) return kNone;
+        next = reached;
+      }
+      at = graph_.edges()[at].next;
+    }
+  }
+  return next;
 }
 
 std::uint32_t LocalAutomaton::start_of(std::uint32_t star, bool after_digit) {
@@ -89,7 +145,8 @@ bool LocalAutomaton::matters(std::uint32_t state) const {
   if (row.accepts != kNone) return true;
   for (std::uint32_t at = row.edges; at != kNone;) {
     const Edge& edge = graph_.edges()[at];
-    if (!is_free(edge) && edge.kind != EdgeKind::kNumber) return true;
+    const bool leads = !is_free(edge) && edge.kind != EdgeKind::kNumber;
+    if (leads && !tails_.is_suffix(at)) return true;
     at = edge.next;
   }
   return false;
@@ -99,6 +156,7 @@ void LocalAutomaton::start_set(std::uint32_t star) {
   star_ = star;
   set_.clear();
   reached_.clear();
+  begun_.clear();
   next_mark();
 }
 
@@ -124,6 +182,7 @@ void LocalAutomaton::add_closed(std::uint32_t state, bool after_digit) {
     if (matters(at)) set_.push_back(at);
     for (std::uint32_t next = row.edges; next != kNone;) {
       const Edge& edge = graph_.edges()[next];
+      ++built_;
       const bool number = edge.kind == EdgeKind::kNumber && !after_digit;
       if (number || is_free(edge)) open_.push_back(edge.target);
       next = edge.next;
@@ -167,9 +226,17 @@ void LocalAutomaton::pass_guard(std::uint32_t state, char32_t point) {
     for (std::uint32_t next = row.edges; next != kNone;) {
       const Edge& edge = graph_.edges()[next];
       if (is_free(edge)) open.push_back(edge.target);
-      if (graph_.takes(edge, point)) add_closed(edge.target, false);
+      if (graph_.takes(edge, point)) take(edge, false);
       next = edge.next;
     }
+  }
+}
+
+void LocalAutomaton::take(const Edge& edge, bool digit) {
+  if (tails_.is_long(edge.target)) {
+    begun_.push_back(edge.target);
+  } else {
+    add_closed(edge.target, digit);
   }
 }
 
@@ -183,17 +250,18 @@ std::uint32_t LocalAutomaton::build(std::uint32_t row, std::uint8_t letter) {
     const std::uint32_t state = members_[from.begin + i];
     for (std::uint32_t at = graph_.states()[state].edges; at != kNone;) {
       const Edge& edge = graph_.edges()[at];
+      ++built_;
       if (edge.kind == EdgeKind::kGuard) {
         if (!digit) pass_guard(edge.target, point);
-      } else if (graph_.takes(edge, point)) {
-        add_closed(edge.target, digit);
+      } else if (graph_.takes(edge, point) && !tails_.is_suffix(at)) {
+        take(edge, digit);
       }
       at = edge.next;
     }
   }
   std::uint32_t entry = row_of_set();
-  if (!reached_.empty()) {
-    reaches_.push_back({entry, reached_});
+  if (!reached_.empty() || !begun_.empty()) {
+    reaches_.push_back({entry, reached_, begun_});
     entry = kReaches + static_cast<std::uint32_t>(reaches_.size() - 1);
   }
   table_[row + 1 + letter] = entry;
@@ -298,9 +366,9 @@ std::uint32_t LocalAutomaton::first_accept_of_star(std::uint32_t star) const {
   return first == kNone ? kNone : graph_.accepts()[first].pattern;
 }
 
-void LocalAutomaton::add_accepts_of_star(std::uint32_t star,
-                                         std::vector<std::size_t>& hits) const {
-  std::uint32_t at = graph_.states()[graph_.stars()[star]].accepts;
+void LocalAutomaton::add_accepts_of_state(
+    std::uint32_t state, std::vector<std::size_t>& hits) const {
+  std::uint32_t at = graph_.states()[state].accepts;
   for (; at != kNone; at = graph_.accepts()[at].next) {
     hits.push_back(graph_.accepts()[at].pattern);
   }

@@ -9,24 +9,29 @@
 #include <vector>
 
 #include "match/pattern_graph_internal.h"
+#include "match/pattern_tail_internal.h"
 
 namespace graft {
 
 class LocalAutomaton {
  public:
+  using Edge = PatternGraph::Edge;
   static constexpr std::uint32_t kNone = PatternGraph::kNone;
   static constexpr std::uint32_t kDead = 0;  // the row of no state at all
   static constexpr std::uint8_t kForeign = 255;
 
-  // A move that also reaches stars. `star * 2`: behind this byte; `star * 2 +
-  // 1`: before it, just after a digit.
+  // A move that also reaches stars, or states where tails begin (behind this
+  // byte). `star * 2`: behind this byte; `star * 2 + 1`: before it, just after
+  // a digit.
   struct Reach {
     std::uint32_t row = kDead;
     std::vector<std::uint32_t> stars;
+    std::vector<std::uint32_t> tails;
   };
 
   // `max_table`: entries of the table at which it counts as full.
-  LocalAutomaton(const PatternGraph& graph, std::size_t max_table);
+  LocalAutomaton(const PatternGraph& graph, const PatternTails& tails,
+                 std::size_t max_table);
 
   // The class of a byte, or kForeign for what is no ordinary name.
   std::uint8_t letter(char c) const {
@@ -54,15 +59,23 @@ class LocalAutomaton {
   // The same for a star that settles.
   std::uint32_t first_accept_of_star(std::uint32_t star) const;
   void add_accepts_of_star(std::uint32_t star,
-                           std::vector<std::size_t>& hits) const;
-  // Nothing leads on from the star: what reaches it has matched.
+                           std::vector<std::size_t>& hits) const {
+    add_accepts_of_state(graph_.stars()[star], hits);
+  }
+  void add_accepts_of_state(std::uint32_t state,
+                            std::vector<std::size_t>& hits) const;
+  // Nothing but suffixes leads on from the star: no byte changes what it says.
   bool settles(std::uint32_t star) const { return settles_[star]; }
+  // The one star that all ways from this one lead to, when no pattern ends on
+  // them; kNone otherwise. Once it is reached this one has said all.
+  std::uint32_t only_next(std::uint32_t star);
 
-  std::size_t row_count() const { return rows_.size(); }
   std::size_t star_count() const { return graph_.stars().size(); }
-  bool is_full() const { return table_.size() > max_table_; }
-  // Forgets all rows; those that callers hold are void.
-  void clear();
+  bool is_full() const { return table_.size() + members_.size() > max_table_; }
+  // Forgets all rows but these, which become what they are called now.
+  void clear_but(std::vector<std::uint32_t>& rows);
+  // Work that went into rows so far, in states and edges.
+  std::uint64_t built() const { return built_; }
 
  private:
   // The states of a row, in members_; `star` is the one that it runs for.
@@ -79,8 +92,12 @@ class LocalAutomaton {
     std::uint32_t guard = 0;
   };
 
+  void clear();
   void make_letters();
   bool matters(std::uint32_t state) const;
+  bool is_settled(std::uint32_t star) const;
+  std::uint32_t find_only_next(std::uint32_t star);
+  void take(const Edge& edge, bool digit);
   std::uint32_t build(std::uint32_t row, std::uint8_t letter);
   void start_set(std::uint32_t star);
   void next_mark();
@@ -94,11 +111,13 @@ class LocalAutomaton {
   void grow_index();
 
   const PatternGraph& graph_;
+  const PatternTails& tails_;
   std::size_t max_table_;
   std::array<std::uint8_t, 256> letters_{};
   std::vector<char32_t> samples_;  // by letter: one of its bytes
   std::size_t stride_ = 0;         // entries of a row: the accept, the letters
   std::vector<bool> settles_;      // by star
+  std::vector<std::uint32_t> only_next_;  // by star; empty until asked for
   Reach root_;
 
   std::vector<std::uint32_t> table_;
@@ -108,12 +127,15 @@ class LocalAutomaton {
   std::vector<std::uint32_t> starts_;  // by star * 2 + after_digit; kNone
   std::vector<std::uint32_t> index_;   // hash table of rows by their states
 
+  std::uint64_t built_ = 0;
+
   // The set being made.
   std::uint32_t star_ = kNone;
   std::uint32_t mark_ = 0;
   std::vector<Mark> marks_;  // by state
   std::vector<std::uint32_t> set_;
   std::vector<std::uint32_t> reached_;
+  std::vector<std::uint32_t> begun_;  // tails
   std::vector<std::uint32_t> open_;
   std::vector<std::uint32_t> star_open_;
   std::vector<std::uint32_t> accepting_;

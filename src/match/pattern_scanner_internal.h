@@ -20,6 +20,7 @@
 #include "match/local_automaton_internal.h"
 #include "match/pattern_graph_internal.h"
 #include "match/pattern_simulation_internal.h"
+#include "match/pattern_tail_internal.h"
 
 namespace graft {
 
@@ -45,6 +46,16 @@ class PatternScanner {
   struct Active {
     std::uint32_t star = 0;
     std::uint32_t row = 0;  // of the local automaton
+    std::size_t place = 0;  // bytes before the star
+  };
+  struct Settled {
+    std::uint32_t star = 0;
+    std::size_t place = 0;
+  };
+  // A tail that may be the rest of the name.
+  struct Begun {
+    std::uint32_t state = 0;
+    std::size_t place = 0;  // bytes before it
   };
   // The run after a prefix of `previous_` that ends in a dot.
   struct Snapshot {
@@ -52,18 +63,27 @@ class PatternScanner {
     std::uint32_t root = 0;
     std::size_t active_begin = 0;  // in saved_
     std::size_t settled = 0;
+    std::size_t begun = 0;
   };
 
   // Runs up to the end; false when the name is not for this way.
   bool run(std::string_view name);
   std::size_t restore(std::string_view name);
   void save(std::size_t length);
-  void step(char byte, std::uint8_t letter);
+  void step(std::uint8_t letter);
   std::uint32_t take_move(std::uint32_t row, std::uint8_t letter);
+  std::uint32_t follow(std::uint32_t entry);
   bool is_active(std::uint32_t star) const;
-  void activate(std::uint32_t star, bool after_digit);
-  bool is_usable();
+  void activate(std::uint32_t star, std::size_t place);
+  void begin_tail(std::uint32_t state, std::size_t place);
+  void drop_spent();
+  void start_over();
+  // Calls visit(tail, state, rest) for each tail that has the right length.
+  template <typename Visit>
+  void visit_tails(std::string_view name, const Visit& visit) const;
 
+  const PatternGraph& graph_;
+  PatternTails tails_;
   LocalAutomaton automaton_;
   PatternSimulation simulation_;
   std::vector<std::size_t> simulated_;
@@ -71,15 +91,16 @@ class PatternScanner {
   std::uint32_t root_ = 0;
   std::vector<Active> active_;
   // Stars at the end of patterns, which need no more reading.
-  std::vector<std::uint32_t> settled_;
+  std::vector<Settled> settled_;
+  std::vector<Begun> begun_;
   std::vector<std::uint32_t> slots_;    // by star: its place in either list
   std::vector<std::uint32_t> pending_;  // to become active behind this byte
+  std::string_view name_;               // being read
+  std::size_t at_ = 0;                  // the byte being read
   std::string previous_;
   std::vector<Snapshot> snapshots_;
   std::vector<Active> saved_;
   std::uint64_t work_ = 0;
-  std::uint64_t steps_ = 0;  // since the tables were cleared
-  bool abandoned_ = false;   // the tables do not help here
 };
 
 }  // namespace graft

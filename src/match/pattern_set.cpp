@@ -57,6 +57,10 @@ struct PatternSet::State {
   std::vector<std::pair<std::size_t, PatternRegex>> regexes;
   std::vector<std::unique_ptr<WideExpression>> wide;
   PatternTree tree;  // of the pattern being added
+  // The first thread that asks keeps a scanner to itself; others share one
+  // that is taken while it is in use.
+  std::atomic<std::uint64_t> home = 0;
+  std::unique_ptr<PatternScanner> home_scanner;
   std::atomic<PatternScanner*> idle = nullptr;
 
   ~State() { delete idle.load(); }
@@ -68,31 +72,50 @@ struct PatternSet::State {
 
 namespace {
 
+// Never the same for two threads.
+std::uint64_t thread_number() {
+  static std::atomic<std::uint64_t> last = 0;
+  thread_local const std::uint64_t number = ++last;
+  return number;
+}
+
+}  // namespace
+
 // A scanner of this thread's own for as long as the object lives.
-class Lease {
+class PatternSet::Lease {
  public:
-  Lease(std::atomic<PatternScanner*>& idle, const PatternGraph& graph)
-      : idle_(idle), scanner_(idle.exchange(nullptr)) {
-    if (!scanner_) scanner_ = std::make_unique<PatternScanner>(graph);
+  explicit Lease(State& state) : state_(state) {
+    const std::uint64_t thread = thread_number();
+    std::uint64_t home = state.home.load(std::memory_order_relaxed);
+    if (home == 0 && state.home.compare_exchange_strong(home, thread)) {
+      home = thread;
+      state.home_scanner = std::make_unique<PatternScanner>(state.graph);
+    }
+    if (home == thread && state.home_scanner) {
+      scanner_ = state.home_scanner.get();
+      return;
+    }
+    borrowed_.reset(state.idle.exchange(nullptr));
+    if (!borrowed_) borrowed_ = std::make_unique<PatternScanner>(state.graph);
+    scanner_ = borrowed_.get();
   }
   ~Lease() {
     PatternScanner* none = nullptr;
-    if (idle_.compare_exchange_strong(none, scanner_.get())) {
-      scanner_.release();
+    if (borrowed_ &&
+        state_.idle.compare_exchange_strong(none, borrowed_.get())) {
+      borrowed_.release();
     }
   }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
 
-  PatternScanner& operator*() const { return *scanner_; }
-  PatternScanner* operator->() const { return scanner_.get(); }
+  PatternScanner* operator->() const { return scanner_; }
 
  private:
-  std::atomic<PatternScanner*>& idle_;
-  std::unique_ptr<PatternScanner> scanner_;
+  State& state_;
+  PatternScanner* scanner_ = nullptr;
+  std::unique_ptr<PatternScanner> borrowed_;
 };
-
-}  // namespace
 
 PatternSet::PatternSet() : state_(std::make_unique<State>()) {}
 PatternSet::~PatternSet() = default;
@@ -157,7 +180,7 @@ std::size_t PatternSet::first_hit(std::string_view name) const {
     return hits.empty() ? kNoHit : *std::min_element(hits.begin(), hits.end());
   }
   if (!state.graph.empty()) {
-    const Lease scanner(state_->idle, state.graph);
+    const Lease scanner(*state_);
     const std::uint32_t hit = scanner->first_hit(name);
     if (hit != PatternScanner::kNoPattern) first = hit;
   }
@@ -173,7 +196,7 @@ void PatternSet::collect(std::string_view name,
   const State& state = *state_;
   const std::size_t before = hits.size();
   if (!state.graph.empty()) {
-    const Lease scanner(state_->idle, state.graph);
+    const Lease scanner(*state_);
     scanner->collect(name, hits);
   }
   if (!state.wide.empty() && !is_ascii(name)) {

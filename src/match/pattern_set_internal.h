@@ -35,6 +35,7 @@ class PatternSet {
 
  private:
   struct State;
+  class Lease;
   std::unique_ptr<State> state_;
 };
 

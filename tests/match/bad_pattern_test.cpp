@@ -118,7 +118,7 @@ TEST(BadPattern, catastrophic_ones_end_within_a_second) {
 
 TEST(BadPattern, work_without_end_is_an_error) {
   std::string pattern;
-  for (int i = 0; i < 20'000; ++i) pattern += "*a?";
+  for (int i = 0; i < 20'000; ++i) pattern += "{*a,*aa}";
   EXPECT_THROW(
       NamePattern::glob(pattern + "b").matches(std::string(100'000, 'a')),
       ConfigError);
