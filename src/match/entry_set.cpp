@@ -41,6 +41,9 @@ bool is_literal_entry(std::string_view entry, PatternSyntax syntax) {
 EntrySet::EntrySet(const std::vector<std::string>& entries,
                    PatternSyntax syntax, std::vector<std::string>& problems)
     : syntax_(syntax) {
+  std::size_t text = 0;
+  for (const std::string& entry : entries) text += entry.size();
+  patterns_.reserve(text);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const std::string& entry = entries[i];
     if (is_all_linear(entry)) {

@@ -63,6 +63,10 @@ void LocalAutomaton::make_letters() {
 void LocalAutomaton::clear() {
   members_.clear();
   reaches_.clear();
+  reach_items_.clear();
+  // Growing would copy, and touch fresh memory, more than once.
+  constexpr std::size_t kEntriesPerState = 16;
+  table_.reserve(std::min(max_table_, marks_.size() * kEntriesPerState));
   rows_.assign(1, Row{});
   table_.assign(stride_, kDead);
   table_[0] = kNone;
@@ -74,7 +78,22 @@ void LocalAutomaton::clear() {
   } else {
     add_closed(PatternGraph::kRoot, false);
   }
-  root_ = {row_of_set(), reached_, begun_};
+  root_ = store_reach(row_of_set());
+}
+
+LocalAutomaton::StoredReach LocalAutomaton::store_reach(std::uint32_t row) {
+  const StoredReach stored{row, static_cast<std::uint32_t>(reach_items_.size()),
+                           static_cast<std::uint32_t>(reached_.size()),
+                           static_cast<std::uint32_t>(begun_.size())};
+  reach_items_.insert(reach_items_.end(), reached_.begin(), reached_.end());
+  reach_items_.insert(reach_items_.end(), begun_.begin(), begun_.end());
+  return stored;
+}
+
+LocalAutomaton::Reach LocalAutomaton::whole(const StoredReach& reach) const {
+  const std::span<const std::uint32_t> items(reach_items_);
+  return {reach.row, items.subspan(reach.begin, reach.stars),
+          items.subspan(reach.begin + reach.stars, reach.tails)};
 }
 
 void LocalAutomaton::clear_but(std::vector<std::uint32_t>& rows) {
@@ -240,6 +259,15 @@ void LocalAutomaton::take(const Edge& edge, bool digit) {
   }
 }
 
+// Each tail is looked at when the name ends; many together are cheaper as
+// states of a row, where most of them end soon.
+void LocalAutomaton::keep_few_tails(bool digit) {
+  constexpr std::size_t kFew = 2;
+  if (begun_.size() <= kFew) return;
+  for (const std::uint32_t state : begun_) add_closed(state, digit);
+  begun_.clear();
+}
+
 std::uint32_t LocalAutomaton::build(std::uint32_t row, std::uint8_t letter) {
   const Row from = rows_[row / stride_];
   const char32_t point = samples_[letter];
@@ -259,9 +287,10 @@ std::uint32_t LocalAutomaton::build(std::uint32_t row, std::uint8_t letter) {
       at = edge.next;
     }
   }
+  keep_few_tails(digit);
   std::uint32_t entry = row_of_set();
   if (!reached_.empty() || !begun_.empty()) {
-    reaches_.push_back({entry, reached_, begun_});
+    reaches_.push_back(store_reach(entry));
     entry = kReaches + static_cast<std::uint32_t>(reaches_.size() - 1);
   }
   table_[row + 1 + letter] = entry;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "match/pattern_graph_internal.h"
@@ -25,8 +26,8 @@ class LocalAutomaton {
   // a digit.
   struct Reach {
     std::uint32_t row = kDead;
-    std::vector<std::uint32_t> stars;
-    std::vector<std::uint32_t> tails;
+    std::span<const std::uint32_t> stars;
+    std::span<const std::uint32_t> tails;
   };
 
   // `max_table`: entries of the table at which it counts as full.
@@ -38,7 +39,7 @@ class LocalAutomaton {
     return letters_[static_cast<unsigned char>(c)];
   }
   // What starts the name, and which stars are reached before its first byte.
-  const Reach& root() const { return root_; }
+  Reach root() const { return whole(root_); }
   // The row of a star that was just reached.
   std::uint32_t start_of(std::uint32_t star, bool after_digit);
 
@@ -49,8 +50,13 @@ class LocalAutomaton {
     const std::uint32_t entry = table_[row + 1 + letter];
     return entry == kNone ? build(row, letter) : entry;
   }
-  const Reach& reach(std::uint32_t entry) const {
-    return reaches_[entry & ~kReaches];
+  // Valid until the next call that is not const.
+  Reach reach(std::uint32_t entry) const {
+    return whole(reaches_[entry & ~kReaches]);
+  }
+  // Entries by row: moves that need no more than the table. kDead stays so.
+  const std::uint32_t* column(std::uint8_t letter) const {
+    return table_.data() + 1 + letter;
   }
 
   // The lowest pattern that ends in a row, or kNone.
@@ -85,6 +91,13 @@ class LocalAutomaton {
     std::uint32_t star = kNone;
     std::uint32_t hash = 0;
   };
+  // A Reach in reach_items_: its stars, then its tails.
+  struct StoredReach {
+    std::uint32_t row = kDead;
+    std::uint32_t begin = 0;
+    std::uint32_t stars = 0;
+    std::uint32_t tails = 0;
+  };
   // The last set that a state was added to, or looked at for.
   struct Mark {
     std::uint32_t added = 0;
@@ -98,6 +111,9 @@ class LocalAutomaton {
   bool is_settled(std::uint32_t star) const;
   std::uint32_t find_only_next(std::uint32_t star);
   void take(const Edge& edge, bool digit);
+  void keep_few_tails(bool digit);
+  StoredReach store_reach(std::uint32_t row);
+  Reach whole(const StoredReach& reach) const;
   std::uint32_t build(std::uint32_t row, std::uint8_t letter);
   void start_set(std::uint32_t star);
   void next_mark();
@@ -118,12 +134,13 @@ class LocalAutomaton {
   std::size_t stride_ = 0;         // entries of a row: the accept, the letters
   std::vector<bool> settles_;      // by star
   std::vector<std::uint32_t> only_next_;  // by star; empty until asked for
-  Reach root_;
+  StoredReach root_;
 
   std::vector<std::uint32_t> table_;
   std::vector<Row> rows_;
   std::vector<std::uint32_t> members_;
-  std::vector<Reach> reaches_;
+  std::vector<StoredReach> reaches_;
+  std::vector<std::uint32_t> reach_items_;
   std::vector<std::uint32_t> starts_;  // by star * 2 + after_digit; kNone
   std::vector<std::uint32_t> index_;   // hash table of rows by their states
 

@@ -163,22 +163,9 @@ bool PatternGraph::add(const PatternTree& tree, std::uint32_t pattern,
   return true;
 }
 
-bool PatternGraph::takes(const Edge& edge, char32_t point) const {
-  switch (edge.kind) {
-    case EdgeKind::kPoint:
-      return point == edge.value;
-    case EdgeKind::kAny:
-      return true;
-    case EdgeKind::kDot:
-      return point != U'\n' && point <= 0x10FFFF;
-    case EdgeKind::kClass:
-      return classes_[edge.value].holds(point);
-    case EdgeKind::kDigits:
-      return point >= U'0' + (edge.value >> 4) &&
-             point <= U'0' + (edge.value & 15);
-    default:
-      return false;
-  }
+void PatternGraph::reserve(std::size_t text) {
+  states_.reserve(states_.size() + text);
+  edges_.reserve(edges_.size() + text);
 }
 
 std::uint32_t PatternGraph::add_state() {

@@ -56,6 +56,8 @@ class PatternGraph {
 
   PatternGraph() { add_state(); }
 
+  // Room for patterns of `text` characters in all.
+  void reserve(std::size_t text);
   // Patterns are added in ascending order of `pattern`. False, with nothing
   // added that accepts, when the automaton would become too large.
   bool add(const PatternTree& tree, std::uint32_t pattern, End end);
@@ -70,7 +72,23 @@ class PatternGraph {
 
   // `point`, which may be a byte that is not UTF-8, along an edge that takes a
   // character.
-  bool takes(const Edge& edge, char32_t point) const;
+  bool takes(const Edge& edge, char32_t point) const {
+    switch (edge.kind) {
+      case EdgeKind::kPoint:
+        return point == edge.value;
+      case EdgeKind::kAny:
+        return true;
+      case EdgeKind::kDot:
+        return point != U'\n' && point <= 0x10FFFF;
+      case EdgeKind::kClass:
+        return classes_[edge.value].holds(point);
+      case EdgeKind::kDigits:
+        return point >= U'0' + (edge.value >> 4) &&
+               point <= U'0' + (edge.value & 15);
+      default:
+        return false;
+    }
+  }
 
  private:
   friend class PatternInsertion;

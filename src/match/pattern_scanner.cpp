@@ -2,6 +2,7 @@
 #include "match/pattern_scanner_internal.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace graft {
@@ -134,7 +135,8 @@ void PatternScanner::save(std::size_t length) {
 
 // What a move reaches besides its row.
 std::uint32_t PatternScanner::follow(std::uint32_t entry) {
-  const LocalAutomaton::Reach& reach = automaton_.reach(entry);
+  // Copied: what is reached may add rows, but no moves.
+  const LocalAutomaton::Reach reach = automaton_.reach(entry);
   work_ += reach.stars.size() + reach.tails.size();
   if (work_ > kMaxMatchWork) throw_match_limit(name_);
   for (const std::uint32_t star : reach.stars) {
@@ -153,6 +155,24 @@ std::uint32_t PatternScanner::take_move(std::uint32_t row,
                                         std::uint8_t letter) {
   const std::uint32_t entry = automaton_.move(row, letter);
   return entry < LocalAutomaton::kReaches ? entry : follow(entry);
+}
+
+// The usual step: no star is reached, no tail begins, all rows are known.
+bool PatternScanner::step_in_table(std::uint8_t letter) {
+  const std::size_t count = active_.size();
+  if (count > kFewActive) return false;
+  const std::uint32_t* column = automaton_.column(letter);
+  std::array<std::uint32_t, kFewActive> rows;
+  const std::uint32_t root = column[root_];
+  std::uint32_t all = root;
+  for (std::size_t i = 0; i < count; ++i) {
+    rows[i] = column[active_[i].row];
+    all |= rows[i];
+  }
+  if (all >= LocalAutomaton::kReaches) return false;
+  root_ = root;
+  for (std::size_t i = 0; i < count; ++i) active_[i].row = rows[i];
+  return true;
 }
 
 void PatternScanner::step(std::uint8_t letter) {
@@ -178,9 +198,10 @@ bool PatternScanner::run(std::string_view name) {
   for (at_ = restore(name); at_ < name.size(); ++at_) {
     const std::uint8_t letter = automaton_.letter(name[at_]);
     if (letter == LocalAutomaton::kForeign) return false;
-    step(letter);
+    const bool in_table = step_in_table(letter);
+    if (!in_table) step(letter);
     if (name[at_] == '.') save(at_ + 1);
-    if (!automaton_.is_full()) continue;
+    if (in_table || !automaton_.is_full()) continue;
     if (automaton_.built() - built > kMaxMatchWork) throw_match_limit(name);
     start_over();
   }

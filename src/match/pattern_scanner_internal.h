@@ -70,6 +70,7 @@ class PatternScanner {
   bool run(std::string_view name);
   std::size_t restore(std::string_view name);
   void save(std::size_t length);
+  bool step_in_table(std::uint8_t letter);
   void step(std::uint8_t letter);
   std::uint32_t take_move(std::uint32_t row, std::uint8_t letter);
   std::uint32_t follow(std::uint32_t entry);

@@ -145,6 +145,8 @@ void PatternSet::State::add_expression(Expression expression, bool plain,
   wide.back()->expression = std::move(expression);
 }
 
+void PatternSet::reserve(std::size_t text) { state_->graph.reserve(text); }
+
 void PatternSet::add_glob(std::string_view pattern, std::size_t index) {
   parse_glob(pattern, state_->tree);
   state_->add_tree(pattern, index, End::kText);

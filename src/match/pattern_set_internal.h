@@ -20,6 +20,8 @@ class PatternSet {
   PatternSet(PatternSet&&) noexcept;
   PatternSet& operator=(PatternSet&&) noexcept;
 
+  // Room for patterns of `text` bytes in all.
+  void reserve(std::size_t text);
   // Building, in ascending order of `index`. Throw ConfigError for a malformed
   // pattern; the set stays as it was.
   void add_glob(std::string_view pattern, std::size_t index);
