@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-SCRIPTS = {"step": "step/run_step.py", "startup": "startup/run_startup.py",
-           "merge": "merge/run_merge.py", "load": "load/run_load.py"}
+SCRIPTS = {"load": "load/run_load.py",
+           "merge": "merge/run_merge.py",
+           "selection": "selection/run_selection.py",
+           "startup": "startup/run_startup.py", "step": "step/run_step.py"}
 
 
 def main():

@@ -1,4 +1,4 @@
-// Compiles and tries lists of entries.
+// Sorts entries by what answers them, and asks both.
 #include "match/entry_set_internal.h"
 
 #include <algorithm>
@@ -10,22 +10,10 @@
 namespace graft {
 namespace {
 
-void add_hits(const EntryIndex& index, std::string_view text,
-              std::vector<std::size_t>& hits) {
-  const auto found = index.find(text);
-  if (found == index.end()) return;
-  hits.insert(hits.end(), found->second.begin(), found->second.end());
-}
-
 bool is_plain_regex(std::string_view entry) {
   return std::all_of(entry.begin(), entry.end(), [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
   });
-}
-
-NamePattern make_pattern(const std::string& entry, PatternSyntax syntax) {
-  return syntax == PatternSyntax::kMegatron ? NamePattern::megatron(entry)
-                                            : NamePattern::glob(entry);
 }
 
 }  // namespace
@@ -53,19 +41,26 @@ bool is_literal_entry(std::string_view entry, PatternSyntax syntax) {
 EntrySet::EntrySet(const std::vector<std::string>& entries,
                    PatternSyntax syntax, std::vector<std::string>& problems)
     : syntax_(syntax) {
+  std::size_t text = 0;
+  for (const std::string& entry : entries) text += entry.size();
+  patterns_.reserve(text);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const std::string& entry = entries[i];
     if (is_all_linear(entry)) {
       all_linear_.push_back(i);
       continue;
     }
-    by_text_[entry].push_back(i);
+    by_text_.add(entry, i);
     if (is_literal_entry(entry, syntax)) {
-      literals_[entry].push_back(i);
+      literals_.add(entry, i);
       continue;
     }
     try {
-      patterns_.emplace_back(i, make_pattern(entry, syntax));
+      if (syntax == PatternSyntax::kMegatron) {
+        patterns_.add_megatron(entry, i);
+      } else {
+        patterns_.add_glob(entry, i);
+      }
     } catch (const ConfigError& error) {
       problems.emplace_back(error.what());
     }
@@ -74,15 +69,22 @@ EntrySet::EntrySet(const std::vector<std::string>& entries,
 
 void EntrySet::collect(std::string_view last, std::string_view full,
                        std::vector<std::size_t>& hits) const {
-  add_hits(by_text_, last, hits);
-  if (full != last) add_hits(literals_, full, hits);
+  by_text_.collect(last, hits);
+  if (full != last) literals_.collect(full, hits);
   // The `$` of the reference also stands before one final newline.
   if (syntax_ == PatternSyntax::kMegatron && full.ends_with('\n')) {
-    add_hits(literals_, full.substr(0, full.size() - 1), hits);
+    literals_.collect(full.substr(0, full.size() - 1), hits);
   }
-  for (const auto& [index, pattern] : patterns_) {
-    if (pattern.matches(full)) hits.push_back(index);
+  patterns_.collect(full, hits);
+}
+
+std::size_t EntrySet::first_hit(std::string_view last,
+                                std::string_view full) const {
+  std::size_t first = std::min(by_text_.first(last), literals_.first(full));
+  if (syntax_ == PatternSyntax::kMegatron && full.ends_with('\n')) {
+    first = std::min(first, literals_.first(full.substr(0, full.size() - 1)));
   }
+  return std::min(first, patterns_.first_hit(full));
 }
 
 void sort_unique(std::vector<std::size_t>& indices) {

@@ -1,6 +1,6 @@
 // The entries of one list (targets or excludes) compiled for glob or megatron
-// syntax. Entry point: EntrySet. Literal entries are looked up, only patterns
-// are tried one by one.
+// syntax: literal entries in a hash table, all patterns as one automaton. Entry
+// point: EntrySet. Const and thread-safe once built.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
-#include "graft/match/name_pattern.h"
 #include "graft/match/rule.h"
+#include "match/literal_table_internal.h"
+#include "match/pattern_set_internal.h"
 
 namespace graft {
 
@@ -34,6 +34,8 @@ bool is_literal_entry(std::string_view entry, PatternSyntax syntax);
 
 class EntrySet {
  public:
+  static constexpr std::size_t kNoHit = SIZE_MAX;
+
   // Appends the message of every malformed entry to `problems`.
   EntrySet(const std::vector<std::string>& entries, PatternSyntax syntax,
            std::vector<std::string>& problems);
@@ -42,15 +44,17 @@ class EntrySet {
   // maybe twice. Entries "all-linear" are not looked at.
   void collect(std::string_view last, std::string_view full,
                std::vector<std::size_t>& hits) const;
+  // The lowest of them, or kNoHit.
+  std::size_t first_hit(std::string_view last, std::string_view full) const;
 
   const std::vector<std::size_t>& all_linear() const { return all_linear_; }
   bool empty() const { return by_text_.empty() && all_linear_.empty(); }
 
  private:
   PatternSyntax syntax_;
-  EntryIndex by_text_;   // every entry, against last components
-  EntryIndex literals_;  // those that match only themselves
-  std::vector<std::pair<std::size_t, NamePattern>> patterns_;
+  LiteralTable by_text_;   // every entry, against last components
+  LiteralTable literals_;  // those that match only themselves
+  PatternSet patterns_;
   std::vector<std::size_t> all_linear_;
 };
 

@@ -1,77 +1,82 @@
-// Parses a glob into its program. Entry point: GlobMatcher's constructor.
+// Reads a glob. Entry points: parse_glob, is_glob_literal.
 #include <charconv>
-#include <optional>
+#include <string>
 
 #include "graft/base/error.h"
 #include "match/glob_internal.h"
+#include "match/pattern_mark_internal.h"
 #include "match/utf8_internal.h"
 
 namespace graft {
 namespace {
 
-using Op = GlobInstruction::Op;
+using Kind = PatternItem::Kind;
 
 constexpr int kMaxNesting = 32;
 
-std::string shown(std::string_view text) {
-  return "'" + std::string(text) + "'";
-}
-
 // `.*` is a whole dotted component in a glob ("*.layers.0.*.linear_qkv") and
 // any text in a regular expression (".*proj"). Only what the first reading
-// explains is taken for a glob.
-bool has_regex_dot_star(std::string_view text) {
+// explains is taken for a glob. Returns where it reads as the second, or npos.
+std::size_t find_regex_dot_star(std::string_view text) {
   for (std::size_t at = text.find(".*"); at != std::string_view::npos;
        at = text.find(".*", at + 1)) {
     const std::size_t after = text.find_first_not_of('*', at + 1);
     const bool ends =
         after == std::string_view::npos ||
         std::string_view(".,}").find(text[after]) != std::string_view::npos;
-    if (at == 0 || !ends) return true;
+    if (at == 0 || !ends) return at;
   }
-  return false;
+  return std::string_view::npos;
 }
 
 void refuse_regex(std::string_view text) {
-  const bool special = text.find_first_of("()|+\\^$") != std::string_view::npos;
-  if (!special && !has_regex_dot_star(text)) return;
+  std::size_t at = text.find_first_of("()|+\\^$");
+  if (at == std::string_view::npos) at = find_regex_dot_star(text);
+  if (at == std::string_view::npos) return;
   throw ConfigError(ErrorText{
       .operation = "match",
-      .what = shown(text) +
+      .what = quoted_pattern(text) +
               " looks like a regular expression: use syntax megatron or peft",
       .hint = "In a glob, dots are literal, `*` is any text, and `{a,b}`, "
-              "`[0-3]` and `{0..7}` are the choices."});
+              "`[0-3]` and `{0..7}` are the choices." +
+              marked_pattern(text, at)});
 }
 
 class GlobParser {
  public:
-  explicit GlobParser(std::string_view text) : text_(text) {}
+  GlobParser(std::string_view text, PatternTree& tree)
+      : text_(text), tree_(tree) {}
 
-  std::vector<GlobInstruction> parse() {
+  void parse() {
     refuse_regex(text_);
-    if (!decode_utf8(text_)) fail("it is not UTF-8");
     parse_sequence(0);
     if (at_ < text_.size()) fail("unmatched '}'");
-    emit(Op::kAccept);
-    return std::move(program_);
   }
 
  private:
   [[noreturn]] void fail(const std::string& problem) const {
-    throw ConfigError(
-        ErrorText{.operation = "match",
-                  .what = "glob " + shown(text_) + " is malformed at byte " +
-                          std::to_string(at_ + 1) + ": " + problem,
-                  .hint = "The grammar is in docs/matching.md."});
-  }
-
-  GlobInstruction& emit(Op op) {
-    program_.emplace_back().op = op;
-    return program_.back();
+    throw ConfigError(ErrorText{
+        .operation = "match",
+        .what = "glob " + quoted_pattern(text_) + " is malformed at byte " +
+                std::to_string(at_ + 1) + ": " + problem,
+        .hint = "The grammar is in docs/matching.md." +
+                marked_pattern(text_, at_)});
   }
 
   bool starts_at(std::string_view word) const {
     return text_.substr(at_).starts_with(word);
+  }
+
+  char32_t take_point() {
+    const auto byte = static_cast<unsigned char>(text_[at_]);
+    if (byte < 0x80) {
+      ++at_;
+      return byte;
+    }
+    const CodePoint point = decode_code_point(text_, at_);
+    if (point.value > 0x10FFFF) fail("it is not UTF-8");
+    at_ += point.size;
+    return point.value;
   }
 
   void parse_sequence(int depth) {
@@ -85,15 +90,14 @@ class GlobParser {
   void parse_item(char c, int depth) {
     switch (c) {
       case '*':
-        if (program_.empty() || program_.back().op != Op::kStar) {
-          emit(Op::kStar);
-        }
         ++at_;
+        if (tree_.items.empty() || tree_.items.back().kind != Kind::kText) {
+          tree_.add(Kind::kText);
+        }
         return;
       case '?':
-        emit(Op::kAny);
         ++at_;
-        return;
+        return tree_.add(Kind::kAny);
       case '[':
         return parse_class();
       case ']':
@@ -101,42 +105,41 @@ class GlobParser {
       case '{':
         return parse_braces(depth);
       default:
-        parse_text(c);
+        tree_.add(Kind::kPoint, take_point());
     }
   }
 
-  void parse_text(char c) {
-    if (program_.empty() || program_.back().op != Op::kText) emit(Op::kText);
-    program_.back().text += c;
-    ++at_;
-  }
-
-  char32_t next_of_class() {
-    if (at_ >= text_.size()) fail("the class has no ']'");
-    const CodePoint point = decode_code_point(text_, at_);
-    at_ += point.size;
-    return point.value;
+  char32_t next_of_class(std::size_t opening) {
+    if (at_ < text_.size()) return take_point();
+    at_ = opening;
+    fail("the class has no ']'");
   }
 
   void parse_class() {
-    GlobInstruction& instruction = emit(Op::kClass);
-    ++at_;
+    const std::size_t opening = at_++;
+    PointClass points;
     if (starts_at("!")) {
-      instruction.negated = true;
+      points.negated = true;
       ++at_;
     }
     if (starts_at("]")) fail("the class is empty");
     while (!starts_at("]")) {
-      const char32_t first = next_of_class();
+      const std::size_t start = at_;
+      const char32_t first = next_of_class(opening);
       char32_t last = first;
       if (starts_at("-") && !starts_at("-]")) {
         ++at_;
-        last = next_of_class();
+        last = next_of_class(opening);
       }
-      if (last < first) fail("the range of the class runs backwards");
-      instruction.ranges.emplace_back(first, last);
+      if (last < first) {
+        at_ = start;
+        fail("the range of the class runs backwards");
+      }
+      points.ranges.emplace_back(first, last);
     }
     ++at_;
+    tree_.add(Kind::kClass, static_cast<char32_t>(tree_.classes.size()));
+    tree_.classes.push_back(std::move(points));
   }
 
   // The end of the digits at `from`.
@@ -162,56 +165,51 @@ class GlobParser {
     const std::size_t high = low_end + 2;
     const std::size_t high_end = digits_end(high);
     const bool closed = high_end < text_.size() && text_[high_end] == '}';
-    if (low_end == low || !closed) {
-      fail("a range is {0..7} or {24..}");
-    }
-    GlobInstruction& instruction = emit(Op::kNumber);
-    instruction.low = number(low, low_end);
-    instruction.high = high == high_end ? UINT64_MAX : number(high, high_end);
-    if (instruction.high < instruction.low) fail("the range runs backwards");
+    if (low_end == low || !closed) fail("a range is {0..7} or {24..}");
+    NumberRange range;
+    range.low = number(low, low_end);
+    range.high = high == high_end ? UINT64_MAX : number(high, high_end);
+    if (range.high < range.low) fail("the range runs backwards");
+    tree_.add(Kind::kNumber, static_cast<char32_t>(tree_.numbers.size()));
+    tree_.numbers.push_back(range);
     at_ = high_end + 1;
     return true;
   }
 
-  // Split, then each alternative with a jump to the end.
   void parse_braces(int depth) {
     if (parse_range()) return;
     if (depth == kMaxNesting) fail("braces are nested too deeply");
     const std::size_t opening = at_;
-    const std::size_t split = program_.size();
-    emit(Op::kSplit);
-    std::vector<std::size_t> starts;
-    std::vector<std::size_t> jumps;
+    int branches = 0;
     do {
       ++at_;
-      starts.push_back(program_.size());
+      tree_.add(branches++ == 0 ? Kind::kOpen : Kind::kOr);
       parse_sequence(depth + 1);
-      jumps.push_back(program_.size());
-      emit(Op::kJump);
     } while (starts_at(","));
-    if (!starts_at("}")) {
+    const bool closed = starts_at("}");
+    if (!closed || branches < 2) {
       at_ = opening;
-      fail("the brace has no '}'");
-    }
-    if (starts.size() < 2) {
-      at_ = opening;
-      fail("braces hold alternatives {a,b} or a range {0..7}");
+      fail(closed ? "braces hold alternatives {a,b} or a range {0..7}"
+                  : "the brace has no '}'");
     }
     ++at_;
-    program_[split].targets = starts;
-    for (const std::size_t jump : jumps) {
-      program_[jump].targets = {program_.size()};
-    }
+    tree_.add(Kind::kClose);
   }
 
   std::string_view text_;
+  PatternTree& tree_;
   std::size_t at_ = 0;
-  std::vector<GlobInstruction> program_;
 };
 
 }  // namespace
 
-GlobMatcher::GlobMatcher(std::string_view text)
-    : program_(GlobParser(text).parse()) {}
+void parse_glob(std::string_view text, PatternTree& tree) {
+  tree.clear();
+  GlobParser(text, tree).parse();
+}
+
+bool is_glob_literal(std::string_view text) {
+  return text.find_first_of("*?[]{}()|+\\^$") == std::string_view::npos;
+}
 
 }  // namespace graft

@@ -1,11 +1,10 @@
-// Chooses the engine of a pattern. Entry points: NamePattern's factories.
+// One pattern as a set of its own. Entry points: NamePattern's factories.
 #include "graft/match/name_pattern.h"
 
 #include <utility>
 #include <variant>
 
-#include "match/glob_internal.h"
-#include "match/pattern_regex_internal.h"
+#include "match/pattern_set_internal.h"
 
 namespace graft {
 namespace {
@@ -21,11 +20,19 @@ struct DottedEnding {
   }
 };
 
+struct SinglePattern {
+  PatternSet set;
+
+  bool matches(std::string_view name) const {
+    return set.first_hit(name) != PatternSet::kNoHit;
+  }
+};
+
 }  // namespace
 
 class NamePattern::Program {
  public:
-  using Engine = std::variant<GlobMatcher, PatternRegex, DottedEnding>;
+  using Engine = std::variant<SinglePattern, DottedEnding>;
   explicit Program(Engine engine) : engine_(std::move(engine)) {}
 
   bool matches(std::string_view name) const {
@@ -45,13 +52,15 @@ NamePattern::NamePattern(NamePattern&&) noexcept = default;
 NamePattern& NamePattern::operator=(NamePattern&&) noexcept = default;
 
 NamePattern NamePattern::glob(std::string_view text) {
-  return {std::string(text), std::make_unique<Program>(GlobMatcher(text))};
+  SinglePattern pattern;
+  pattern.set.add_glob(text, 0);
+  return {std::string(text), std::make_unique<Program>(std::move(pattern))};
 }
 
 NamePattern NamePattern::megatron(std::string_view text) {
-  return {std::string(text),
-          std::make_unique<Program>(PatternRegex(
-              megatron_regex(text), PatternRegex::Extent::kStart, text))};
+  SinglePattern pattern;
+  pattern.set.add_megatron(text, 0);
+  return {std::string(text), std::make_unique<Program>(std::move(pattern))};
 }
 
 NamePattern NamePattern::peft_suffix(std::string_view text) {
@@ -60,8 +69,9 @@ NamePattern NamePattern::peft_suffix(std::string_view text) {
 }
 
 NamePattern NamePattern::peft_regex(std::string_view text) {
-  return {std::string(text), std::make_unique<Program>(PatternRegex(
-                                 text, PatternRegex::Extent::kWhole))};
+  SinglePattern pattern;
+  pattern.set.add_regex(text, 0);
+  return {std::string(text), std::make_unique<Program>(std::move(pattern))};
 }
 
 bool NamePattern::matches(std::string_view name) const {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "graft/base/error.h"
+#include "match/pattern_mark_internal.h"
 #include "match/pattern_regex_internal.h"
 #include "match/python_regex_internal.h"
 #include "match/regex_scanner_internal.h"
@@ -87,7 +88,7 @@ int PatternRegex::Code::run(std::string_view text,
   if (result < 0) {
     throw ConfigError(
         ErrorText{.operation = "match",
-                  .what = label + " on '" + std::string(text) + "'",
+                  .what = label + " on " + quoted_pattern(text),
                   .got = pcre2_message(result),
                   .hint = "Write the pattern with fewer nested repeats"});
   }

@@ -5,6 +5,8 @@
 #include <cstdio>
 
 #include "graft/base/error.h"
+#include "match/pattern_mark_internal.h"
+#include "match/pattern_regex_internal.h"
 #include "match/utf8_internal.h"
 
 namespace graft {
@@ -119,6 +121,28 @@ std::string range_text(char32_t first, char32_t last) {
   return text.data();
 }
 
+// The byte at which code point number `point` begins.
+std::size_t offset_of_point(std::string_view text, std::size_t point) {
+  std::size_t at = 0;
+  for (; point > 0 && at < text.size(); --point) {
+    at += decode_code_point(text, at).size;
+  }
+  return at;
+}
+
+// The byte of a megatron pattern that code point number `point` of its
+// expression comes from.
+std::size_t star_offset(std::string_view entry, std::size_t point) {
+  std::size_t read = 1;  // the anchor
+  std::size_t at = 0;
+  while (at < entry.size()) {
+    read += entry[at] == '*' ? std::string_view("(.*)").size() : 1;
+    if (read > point) break;
+    at += decode_code_point(entry, at).size;
+  }
+  return at;
+}
+
 // Members of one bracket class: a body for [...] plus classes that only a
 // negated bracket of their own can say (\D, \W, \S).
 struct ClassBody {
@@ -150,14 +174,13 @@ struct ClassBody {
 }  // namespace
 
 std::string regex_label(std::string_view pattern, std::string_view entry) {
-  std::string out("regular expression '");
-  out.append(pattern).append("'");
+  std::string out = "regular expression " + quoted_pattern(pattern);
   if (entry == pattern) return out;
-  return "'" + std::string(entry) + "' (" + out + ")";
+  return quoted_pattern(entry) + " (" + out + ")";
 }
 
 RegexScanner::RegexScanner(std::string_view pattern, std::string_view entry)
-    : label_(regex_label(pattern, entry)) {
+    : label_(regex_label(pattern, entry)), pattern_(pattern), entry_(entry) {
   std::optional<std::vector<char32_t>> points = decode_utf8(pattern);
   if (!points) fail("it is not UTF-8");
   points_ = std::move(*points);
@@ -190,9 +213,15 @@ std::string RegexScanner::take_until(char32_t end, const std::string& what) {
 }
 
 void RegexScanner::fail(const std::string& problem) const {
-  throw ConfigError(ErrorText{.operation = "match",
-                              .what = label_ + " is malformed: " + problem +
-                                      " at position " + std::to_string(at_)});
+  const bool of_stars =
+      pattern_ != entry_ && pattern_ == megatron_regex(entry_);
+  throw ConfigError(ErrorText{
+      .operation = "match",
+      .what = label_ + " is malformed: " + problem + " at position " +
+              std::to_string(at_) +
+              (of_stars ? marked_pattern(entry_, star_offset(entry_, at_))
+                        : marked_pattern(pattern_,
+                                         offset_of_point(pattern_, at_)))});
 }
 
 void RegexScanner::refuse(const std::string& construct) const {

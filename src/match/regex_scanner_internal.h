@@ -44,6 +44,9 @@ class RegexScanner {
 
  private:
   std::string label_;
+  // Of the caller, who keeps them while the pattern is read.
+  std::string_view pattern_;
+  std::string_view entry_;
   std::vector<char32_t> points_;
   std::size_t at_ = 0;
 };

@@ -167,14 +167,16 @@ class CompiledRuntimeRule : public CompiledRule {
 
   std::optional<std::size_t> match_one(
       std::string_view name, std::string_view full_name) const override {
-    std::vector<std::size_t> hits;
-    rule_.excludes.collect(name, full_name, hits);
-    if (!hits.empty()) return std::nullopt;
+    const bool excluded =
+        !rule_.excludes.empty() &&
+        rule_.excludes.first_hit(name, full_name) != EntrySet::kNoHit;
+    if (excluded) return std::nullopt;
     if (rule_.rule.targets.empty()) return 0;
-    hits = rule_.targets.all_linear();
-    rule_.targets.collect(name, full_name, hits);
-    if (hits.empty()) return std::nullopt;
-    return *std::min_element(hits.begin(), hits.end());
+    std::size_t first = rule_.targets.first_hit(name, full_name);
+    const auto& all_linear = rule_.targets.all_linear();
+    if (!all_linear.empty()) first = std::min(first, all_linear.front());
+    if (first == EntrySet::kNoHit) return std::nullopt;
+    return first;
   }
 
  private:

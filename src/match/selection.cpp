@@ -257,6 +257,7 @@ class Selection {
 
   // An exclusion that a later rule overrode says nothing true any more.
   void drop_outdated_exclusions() {
+    if (plan_.exclusions.empty()) return;
     std::set<std::string> adapted;
     for (const Site& site : plan_.sites) {
       adapted.insert(site.path());

@@ -2,6 +2,7 @@
 // members.
 #include "graft/match/selector.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -9,6 +10,24 @@
 #include "match/selection_internal.h"
 
 namespace graft {
+
+namespace {
+
+void throw_problems(const std::vector<std::string>& problems) {
+  if (problems.empty()) return;
+  constexpr std::size_t kShown = 20;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(problems.size(), kShown); ++i) {
+    if (i > 0) text += '\n';
+    text += problems[i];
+  }
+  if (problems.size() > kShown) {
+    text += "\nand " + std::to_string(problems.size() - kShown) + " more";
+  }
+  throw ConfigError(text);
+}
+
+}  // namespace
 
 struct Selector::State {
   std::vector<Rule> rules;
@@ -23,12 +42,7 @@ Selector Selector::compile(std::vector<Rule> rules) {
                                   ? compile_peft_rule(rule, problems)
                                   : compile_runtime_rule(rule, problems));
   }
-  std::string text;
-  for (const std::string& problem : problems) {
-    if (!text.empty()) text += '\n';
-    text += problem;
-  }
-  if (!problems.empty()) throw ConfigError(text);
+  throw_problems(problems);
   state->rules = std::move(rules);
   return Selector(std::move(state));
 }

@@ -38,7 +38,8 @@ INSTANTIATE_TEST_SUITE_P(
                     TargetRow{"tokenizer", fuzz::tokenizer},
                     TargetRow{"chat_template", fuzz::chat_template},
                     TargetRow{"jsonl", fuzz::jsonl},
-                    TargetRow{"model_config", fuzz::model_config}),
+                    TargetRow{"model_config", fuzz::model_config},
+                    TargetRow{"selector", fuzz::selector}),
     [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace

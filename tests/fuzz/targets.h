@@ -13,6 +13,7 @@ void tokenizer(std::string_view bytes);
 void chat_template(std::string_view bytes);
 void jsonl(std::string_view bytes);
 void model_config(std::string_view bytes);
+void selector(std::string_view bytes);
 
 // Writes `bytes` to this process's file in memory (/dev/shm, else the
 // temporary folder), for readers that take paths. The next call replaces it.
