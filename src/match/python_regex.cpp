@@ -92,11 +92,11 @@ RegexPart PythonRegexParser::parse_single(char32_t c) {
     case U'$':
       return {std::string(1, static_cast<char>(c)), RegexPart::Kind::kPosition};
     case U'[':
-      return item(take_class(scanner_, flags_.ascii));
+      return item(take_class(scanner_, flags_));
     case U'\\':
       return parse_escape();
     default:
-      return item(regex_literal(c));
+      return item(regex_literal(c, flags_));
   }
 }
 
@@ -113,7 +113,7 @@ RegexPart PythonRegexParser::parse_escape() {
     case RegexEscape::Kind::kLiteral:
       break;
   }
-  return {regex_literal(escape.value), RegexPart::Kind::kItem, 1, 1};
+  return {regex_literal(escape.value, flags_), RegexPart::Kind::kItem, 1, 1};
 }
 
 // \B of Python 3.11 never holds in an empty text.
