@@ -146,24 +146,26 @@ PeftTargets::PeftTargets(const Rule& rule, const Inventory* inventory,
     has_linear_ = std::any_of(inventory->modules.begin(),
                               inventory->modules.end(), is_body_linear);
   }
-  if (packed && convert_experts(*inventory, regex, allows)) {
-    // Its names are in by_text_ now.
-  } else if (regex && !is_all_linear(entries_.front())) {
+  const bool converted = packed && convert_experts(*inventory, regex, allows);
+  if (!converted && regex && !is_all_linear(entries_.front())) {
     regex_ = std::make_unique<PatternRegex>(entries_.front(),
                                             PatternRegex::Extent::kWhole);
     return;
-  } else {
-    std::vector<PeftEntry> modules;
-    for (std::size_t i = 0; i < target_count_; ++i) {
-      if (is_all_linear(entries_[i])) {
-        all_linear_.push_back(i);
-      } else {
-        modules.push_back({entries_[i], {i}});
-      }
-    }
-    add_modules(modules);
   }
+  if (!converted) add_list();
   if (inventory && exact_.size() >= kCondensedFrom) condense(*inventory);
+}
+
+void PeftTargets::add_list() {
+  std::vector<PeftEntry> modules;
+  for (std::size_t i = 0; i < target_count_; ++i) {
+    if (is_all_linear(entries_[i])) {
+      all_linear_.push_back(i);
+    } else {
+      modules.push_back({entries_[i], {i}});
+    }
+  }
+  add_modules(modules);
 }
 
 void PeftTargets::add_parameters(const Rule& rule) {

@@ -56,6 +56,7 @@ class PeftTargets {
   bool is_exact(std::string_view path) const;
 
  private:
+  void add_list();
   void add_parameters(const Rule& rule);
   // False when PEFT leaves the targets as they are.
   bool convert_experts(const Inventory& inventory, bool regex,

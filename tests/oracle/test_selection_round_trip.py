@@ -17,7 +17,7 @@ from peft.tuners.lora import LoraLayer
 from transformers.pytorch_utils import Conv1D
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SAMPLE = 12  # every 12th case in a quick run
+SAMPLE = 4  # every 4th case in a quick run
 RANDOM = 20  # random selections a model
 
 

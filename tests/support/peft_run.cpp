@@ -56,8 +56,13 @@ std::vector<std::string> texts(const Json& value) {
 }
 
 void add_parameters(const Json& model, Inventory& inventory) {
+  // Their experts are (experts, in, out), as formats tells too.
+  static const std::set<std::string> transposed{"gpt_oss", "aria", "aria_text",
+                                                "openai_privacy_filter"};
+  const bool is_transposed =
+      transposed.contains(inventory.model_type.value_or(""));
   for (const auto& parameter : model.value("other_parameters", Json::array())) {
-    inventory.parameters.push_back({parameter[0], parameter[1], false});
+    inventory.parameters.push_back({parameter[0], parameter[1], is_transposed});
   }
 }
 
