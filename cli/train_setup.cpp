@@ -13,6 +13,7 @@
 
 #include "graft/base/error.h"
 #include "graft/base/logger.h"
+#include "graft/formats/hf/adapter.h"
 #include "graft/formats/hf/model_location.h"
 #include "graft/io/gguf.h"
 #include "graft/match/selector.h"
@@ -143,6 +144,7 @@ Plan select_sites(const Recipe& recipe, const Inventory& inventory) {
                   .what = "the selection is empty: no module gets an adapter",
                   .hint = "graft plan MODEL shows what each entry selects"});
   }
+  check_hf_expressible(plan);
   return plan;
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "graft/base/error.h"
+#include "match/component_path_internal.h"
 #include "match/peft_defaults_internal.h"
 
 namespace graft {
@@ -14,9 +15,12 @@ namespace {
 // From this many list entries on, PEFT replaces them by fewer endings.
 constexpr std::size_t kCondensedFrom = 20;
 
-const PeftDefaults& default_for(const Inventory* inventory) {
+// Null when the family has none and parameters are targeted instead.
+const PeftDefaults* default_or_null(const Rule& rule,
+                                    const Inventory* inventory) {
   const std::string type = inventory ? inventory->model_type.value_or("") : "";
-  if (const PeftDefaults* row = peft_defaults_or_null(type)) return *row;
+  const PeftDefaults* row = peft_defaults_or_null(type);
+  if (row != nullptr || !rule.peft.target_parameters.empty()) return row;
   throw ConfigError(ErrorText{
       .operation = "match",
       .what = "no targets are given, and none are known for model_type '" +
@@ -35,18 +39,17 @@ std::vector<std::string> endings_of(const std::string& path) {
   return out;
 }
 
-// Every module path that PEFT would see, containers and the root included.
-std::set<std::string> hf_names(const Inventory& inventory) {
-  std::set<std::string> names{""};
+bool is_body_linear(const ModuleInfo& info) {
+  return is_linear_kind(info.kind, true) && !info.output_head;
+}
+
+// Last names of the layers that all-linear takes.
+std::set<std::string> linear_names(const Inventory& inventory) {
+  std::set<std::string> names;
   for (std::size_t i = 0; i < inventory.modules.size(); ++i) {
-    if (inventory.modules[i].same_as) continue;
+    if (!is_body_linear(inventory.modules[i])) continue;
     for (const HfUnit& unit : hf_units(inventory, i)) {
-      const std::string path(unit.path);
-      for (std::size_t dot = path.find('.'); dot != std::string::npos;
-           dot = path.find('.', dot + 1)) {
-        names.insert(path.substr(0, dot));
-      }
-      names.insert(path);
+      names.emplace(last_component(unit.path));
     }
   }
   return names;
@@ -80,6 +83,23 @@ Texts condensed(const Texts& entries, const Texts& other_endings) {
 
 }  // namespace
 
+// Every module path that PEFT would see, containers and the root included.
+std::set<std::string> hf_names(const Inventory& inventory) {
+  std::set<std::string> names{""};
+  for (std::size_t i = 0; i < inventory.modules.size(); ++i) {
+    if (inventory.modules[i].same_as) continue;
+    for (const HfUnit& unit : hf_units(inventory, i)) {
+      const std::string path(unit.path);
+      for (std::size_t dot = path.find('.'); dot != std::string::npos;
+           dot = path.find('.', dot + 1)) {
+        names.insert(path.substr(0, dot));
+      }
+      names.insert(path);
+    }
+  }
+  return names;
+}
+
 std::vector<HfUnit> hf_units(const Inventory& inventory, std::size_t module) {
   const ModuleInfo& info = inventory.modules[module];
   std::vector<HfUnit> units;
@@ -106,28 +126,97 @@ void add_dotted_endings(const EntryIndex& entries, std::string_view path,
   }
 }
 
-PeftTargets::PeftTargets(const Rule& rule, const Inventory* inventory)
+PeftTargets::PeftTargets(const Rule& rule, const Inventory* inventory,
+                         const PathPredicate& allows)
     : entries_(rule.targets) {
   bool regex = rule.peft.targets_regex;
-  if (entries_.empty() && !rule.peft.targets_listed) {
-    const PeftDefaults& row = default_for(inventory);
-    entries_ = row.targets;
-    regex = row.regex;
+  const bool packed =
+      inventory != nullptr && expert_words_or_null(*inventory) != nullptr;
+  const PeftDefaults* row =
+      rule.peft.targets_listed || packed || !entries_.empty()
+          ? nullptr
+          : default_or_null(rule, inventory);
+  if (row != nullptr) {
+    entries_ = row->targets;
+    regex = row->regex;
   }
-  if (regex && !is_all_linear(entries_.front())) {
+  target_count_ = entries_.size();
+  add_parameters(rule);
+  if (inventory != nullptr) {
+    has_linear_ = std::any_of(inventory->modules.begin(),
+                              inventory->modules.end(), is_body_linear);
+  }
+  const bool converted = packed && convert_experts(*inventory, regex, allows);
+  if (!converted && regex && !is_all_linear(entries_.front())) {
     regex_ = std::make_unique<PatternRegex>(entries_.front(),
                                             PatternRegex::Extent::kWhole);
     return;
   }
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
+  if (!converted) add_list();
+  if (inventory && exact_.size() >= kCondensedFrom) condense(*inventory);
+}
+
+void PeftTargets::add_list() {
+  std::vector<PeftEntry> modules;
+  for (std::size_t i = 0; i < target_count_; ++i) {
     if (is_all_linear(entries_[i])) {
       all_linear_.push_back(i);
     } else {
-      by_text_[entries_[i]].push_back(i);
-      exact_.insert(entries_[i]);
+      modules.push_back({entries_[i], {i}});
     }
   }
-  if (inventory && exact_.size() >= kCondensedFrom) condense(*inventory);
+  add_modules(modules);
+}
+
+void PeftTargets::add_parameters(const Rule& rule) {
+  for (const std::string& text : rule.peft.target_parameters) {
+    parameters_.push_back({text, {entries_.size()}});
+    entries_.push_back(text);
+  }
+}
+
+void PeftTargets::add_modules(const std::vector<PeftEntry>& modules) {
+  for (const PeftEntry& entry : modules) {
+    auto& sources = by_text_[entry.text];
+    sources.insert(sources.end(), entry.sources.begin(), entry.sources.end());
+    exact_.insert(entry.text);
+  }
+}
+
+bool PeftTargets::convert_experts(const Inventory& inventory, bool regex,
+                                  const PathPredicate& allows) {
+  const ExpertWords& words = *expert_words_or_null(inventory);
+  PeftEntries entries;
+  const auto add = [&](std::string_view text, std::size_t source) {
+    entries.modules.push_back({std::string(text), {source}});
+  };
+  for (std::size_t i = 0; i < target_count_; ++i) {
+    if (is_all_linear(entries_[i])) {
+      for (const std::string& name : linear_names(inventory)) add(name, i);
+      for (const auto& row : words.rows) add(row.layer, i);
+    } else if (regex) {
+      const PatternRegex whole(entries_[i], PatternRegex::Extent::kWhole);
+      const auto names =
+          resolve_string_target(words, inventory, [&](std::string_view path) {
+            return allows(path) && whole.matches(path);
+          });
+      for (const std::string& name : names) add(name, i);
+      if (names.empty()) return false;
+    } else {
+      add(entries_[i], i);
+    }
+  }
+  entries.parameters = std::move(parameters_);
+  entries = convert_expert_targets(words, std::move(entries));
+  parameters_ = std::move(entries.parameters);
+  fused_ = std::move(entries.fused);
+  add_modules(entries.modules);
+  return true;
+}
+
+bool PeftTargets::has_no_modules() const {
+  if (regex_ || !by_text_.empty()) return false;
+  return all_linear_.empty() || !has_linear_;
 }
 
 void PeftTargets::condense(const Inventory& inventory) {
@@ -158,8 +247,8 @@ std::vector<std::size_t> PeftTargets::hits(const ModuleInfo& info,
   }
   std::vector<std::size_t> hits;
   add_dotted_endings(by_text_, path, hits);
-  const bool body = is_linear_kind(info.kind, true) && !info.output_head;
-  if (body) hits.insert(hits.end(), all_linear_.begin(), all_linear_.end());
+  if (is_body_linear(info))
+    hits.insert(hits.end(), all_linear_.begin(), all_linear_.end());
   sort_unique(hits);
   return hits;
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -13,6 +14,7 @@
 #include "graft/match/rule.h"
 #include "match/entry_set_internal.h"
 #include "match/pattern_regex_internal.h"
+#include "match/peft_conversion_internal.h"
 #include "match/rule_run_internal.h"
 
 namespace graft {
@@ -24,6 +26,9 @@ struct HfUnit {
 };
 std::vector<HfUnit> hf_units(const Inventory& inventory, std::size_t module);
 
+// Every module path that PEFT would see, containers and the root included.
+std::set<std::string> hf_names(const Inventory& inventory);
+
 // Entries that a path equals or ends in, after a dot.
 void add_dotted_endings(const EntryIndex& entries, std::string_view path,
                         std::vector<std::size_t>& hits);
@@ -31,11 +36,19 @@ void add_dotted_endings(const EntryIndex& entries, std::string_view path,
 class PeftTargets {
  public:
   // Without an inventory: names alone, no defaults. Throws ConfigError when the
-  // rule names no targets and none are known for the family, and for an empty
-  // text among 20 or more.
-  PeftTargets(const Rule& rule, const Inventory* inventory);
+  // rule names no targets and none are known for the family, for an empty text
+  // among 20 or more, and for half of a fused pair of experts. `allows`: the
+  // path is not excluded (asked when a string is turned into names).
+  PeftTargets(const Rule& rule, const Inventory* inventory,
+              const PathPredicate& allows);
 
+  // What the user wrote: targets, or the family's defaults, then parameters.
   const std::vector<std::string>& entries() const { return entries_; }
+  const std::vector<PeftEntry>& parameters() const { return parameters_; }
+  // Parameters that get twice the rank and alpha.
+  const std::vector<std::string>& fused() const { return fused_; }
+  // Nothing is left of target_modules.
+  bool has_no_modules() const;
   // Before layers_to_transform.
   std::vector<std::size_t> hits(const ModuleInfo& info,
                                 std::string_view path) const;
@@ -43,12 +56,22 @@ class PeftTargets {
   bool is_exact(std::string_view path) const;
 
  private:
+  void add_list();
+  void add_parameters(const Rule& rule);
+  // False when PEFT leaves the targets as they are.
+  bool convert_experts(const Inventory& inventory, bool regex,
+                       const PathPredicate& allows);
+  void add_modules(const std::vector<PeftEntry>& modules);
   void condense(const Inventory& inventory);
 
   std::vector<std::string> entries_;
+  std::size_t target_count_ = 0;  // of entries_, before the parameters
+  std::vector<PeftEntry> parameters_;
+  std::vector<std::string> fused_;
   std::unique_ptr<PatternRegex> regex_;  // the one entry, when it is a string
   EntryIndex by_text_;
   std::vector<std::size_t> all_linear_;
+  bool has_linear_ = true;  // a layer that all-linear takes
   std::unordered_set<std::string, TextHash, std::equal_to<>> exact_;
 };
 

@@ -5,16 +5,40 @@
 #include <algorithm>
 #include <numeric>
 
+#include "graft/base/error.h"
 #include "match/component_path_internal.h"
 
 namespace graft {
 
 std::int64_t Site::parameter_count() const {
-  const std::int64_t pair = adapter.rank * (in + rows.size());
+  const std::int64_t pair = experts * adapter.rank * (in + rows.size());
   return adapter.kind == AdapterKind::kDora ? pair + rows.size() : pair;
 }
 
-std::string Site::path() const { return component_path(module, component); }
+std::string Site::path() const {
+  std::string out = component_path(module, component);
+  return parameter.empty() ? out : out + '.' + parameter;
+}
+
+void refuse_unsupported_sites(const Plan& plan, std::string_view operation) {
+  const auto packed =
+      std::find_if(plan.sites.begin(), plan.sites.end(),
+                   [](const Site& site) { return !site.parameter.empty(); });
+  if (packed != plan.sites.end()) {
+    throw ConfigError(ErrorText{
+        .operation = std::string(operation),
+        .what = "'" + packed->path() + "' is an adapter on a parameter",
+        .expected = "adapters on layers: target_parameters can be planned, "
+                    "but not yet trained, saved or merged"});
+  }
+  if (!plan.full_copies.empty()) {
+    throw ConfigError(ErrorText{
+        .operation = std::string(operation),
+        .what = "modules_to_save would train a full copy of '" +
+                plan.full_copies.front() + "'",
+        .expected = "adapters only: full copies cannot be trained yet"});
+  }
+}
 
 std::string component_path(std::string_view module,
                            std::string_view component) {

@@ -31,21 +31,26 @@ Json site_json(const Site& site) {
     hf.push_back(
         {{"path", site.hf_paths[i]}, {"rows", rows_json(site.hf_rows[i])}});
   }
-  return {{"path", site.path()},
-          {"module", site.module},
-          {"component", site.component},
-          {"hf", std::move(hf)},
-          {"rows", rows_json(site.rows)},
-          {"in", site.in},
-          {"out", site.rows.size()},
-          {"module_out", site.module_out},
-          {"layer_kind", layer_kind_name(site.layer_kind)},
-          {"layer", or_null(site.layer)},
-          {"expert", or_null(site.expert)},
-          {"rule", site.rule},
-          {"entry", site.pattern},
-          {"adapter", adapter_json(site)},
-          {"parameters", site.parameter_count()}};
+  Json out{{"path", site.path()},
+           {"module", site.module},
+           {"component", site.component},
+           {"hf", std::move(hf)},
+           {"rows", rows_json(site.rows)},
+           {"in", site.in},
+           {"out", site.rows.size()},
+           {"module_out", site.module_out},
+           {"layer_kind", layer_kind_name(site.layer_kind)},
+           {"layer", or_null(site.layer)},
+           {"expert", or_null(site.expert)},
+           {"rule", site.rule},
+           {"entry", site.pattern},
+           {"adapter", adapter_json(site)},
+           {"parameters", site.parameter_count()}};
+  if (!site.parameter.empty()) {
+    out["parameter"] = site.parameter;
+    out["experts"] = site.experts;
+  }
+  return out;
 }
 
 Json entry_json(const Plan& plan, const EntryReport& report) {

@@ -34,6 +34,7 @@ std::string hf_names(const Site& site) {
 // "linear_qkv", or "linear_q of linear_qkv" for a part.
 std::string runtime_name(const Site& site) {
   const std::string module(last_component(site.module));
+  if (!site.parameter.empty()) return site.parameter + " of " + module;
   return site.component.empty() ? module : site.component + " of " + module;
 }
 

@@ -31,6 +31,15 @@ std::uint64_t repeat_count(const std::string& digits, RegexScanner& scanner) {
   return value;
 }
 
+// In translated text every bracket opens a group.
+bool holds_capture(const std::string& text) {
+  for (std::size_t at = text.find('('); at != std::string::npos;
+       at = text.find('(', at + 1)) {
+    if (text.compare(at, 2, "(?") != 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 RegexPart PythonRegexParser::parse_alternatives(bool outermost) {
@@ -92,11 +101,11 @@ RegexPart PythonRegexParser::parse_single(char32_t c) {
     case U'$':
       return {std::string(1, static_cast<char>(c)), RegexPart::Kind::kPosition};
     case U'[':
-      return item(take_class(scanner_, flags_.ascii));
+      return item(take_class(scanner_, flags_));
     case U'\\':
       return parse_escape();
     default:
-      return item(regex_literal(c));
+      return item(regex_literal(c, flags_));
   }
 }
 
@@ -113,7 +122,7 @@ RegexPart PythonRegexParser::parse_escape() {
     case RegexEscape::Kind::kLiteral:
       break;
   }
-  return {regex_literal(escape.value), RegexPart::Kind::kItem, 1, 1};
+  return {regex_literal(escape.value, flags_), RegexPart::Kind::kItem, 1, 1};
 }
 
 // \B of Python 3.11 never holds in an empty text.
@@ -187,13 +196,21 @@ bool PythonRegexParser::parse_repeat(char32_t c,
   }
   RegexPart& last = parts.back();
   if (last.kind == RegexPart::Kind::kRepeat) scanner_.fail("multiple repeat");
-  last.text += '{' + std::to_string(repeat->min) + ',';
-  if (repeat->max != kUnlimited) last.text += std::to_string(repeat->max);
-  last.text += '}';
+  std::string count = '{' + std::to_string(repeat->min) + ',';
+  if (repeat->max != kUnlimited) count += std::to_string(repeat->max);
+  count += '}';
   if (scanner_.take_if(U'?')) {
-    last.text += '?';
+    count += '?';
   } else if (scanner_.take_if(U'+')) {
-    last.text += '+';
+    count += '+';
+  }
+  const bool has_width = last.max_width > 0 && repeat->max > 0;
+  if (has_width || holds_capture(last.text)) {
+    last.text += count;
+  } else if (repeat->min == 0) {
+    // Nothing taken, nothing asked. PCRE2 cannot measure a look-behind with
+    // a repeat of no width, so none is written.
+    last.text.clear();
   }
   last.kind = RegexPart::Kind::kRepeat;
   last.min_width = saturating_mul(last.min_width, repeat->min);

@@ -218,7 +218,9 @@ std::optional<RegexPart> PythonRegexParser::parse_flags(bool at_start) {
   for (const char flag : flags.off) {
     if (holds(flags.on, flag)) scanner_.fail("flag turned on and off");
   }
-  Flags inner = flags_;
+  RegexFlags inner = flags_;
+  if (holds(flags.on, 'i')) inner.ignore_case = true;
+  if (holds(flags.off, 'i')) inner.ignore_case = false;
   if (holds(flags.on, 'x')) inner.verbose = true;
   if (holds(flags.off, 'x')) inner.verbose = false;
   if (holds(flags.on, 'a')) inner.ascii = true;

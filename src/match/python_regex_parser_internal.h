@@ -28,11 +28,6 @@ class PythonRegexParser {
     std::uint64_t min = 0;
     std::uint64_t max = kUnlimited;
   };
-  // Flags that change how the pattern is read; PCRE2 sees the others.
-  struct Flags {
-    bool verbose = false;
-    bool ascii = false;
-  };
   struct FlagText {
     std::string on;
     std::string off;
@@ -69,7 +64,7 @@ class PythonRegexParser {
   void close_group(std::size_t opened_at);
 
   RegexScanner scanner_;
-  Flags flags_;
+  RegexFlags flags_;
   std::vector<Group> groups_;
   std::map<std::string, std::size_t> names_;
   std::vector<std::size_t> conditions_;

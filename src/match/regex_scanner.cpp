@@ -1,6 +1,7 @@
 // Reads single characters, escapes and bracket classes of Python's `re`.
 #include "match/regex_scanner_internal.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -143,20 +144,44 @@ std::size_t star_offset(std::string_view entry, std::size_t point) {
   return at;
 }
 
+// Letters that Python takes for one when case is ignored and PCRE2 does not:
+// the dotted and dotless i, and pairs that differ in their full case folding.
+constexpr std::array<std::u32string_view, 4> kCaseFamilies{
+    U"Ii\u0130\u0131", U"\u0390\u1fd3", U"\u03b0\u1fe3", U"\ufb05\ufb06"};
+
+// The families with a letter in the range, as class members.
+std::string case_families(char32_t first, char32_t last) {
+  std::string out;
+  for (const std::u32string_view family : kCaseFamilies) {
+    const bool touched = std::any_of(
+        family.begin(), family.end(),
+        [&](char32_t letter) { return first <= letter && letter <= last; });
+    if (!touched) continue;
+    for (const char32_t letter : family) out += range_text(letter, letter);
+  }
+  return out;
+}
+
 // Members of one bracket class: a body for [...] plus classes that only a
 // negated bracket of their own can say (\D, \W, \S).
 struct ClassBody {
+  RegexFlags flags;
   std::string body;
   std::vector<std::string> others;
 
-  void add(ClassMember member, bool ascii) {
+  void add(ClassMember member) {
     if (!member.is_class) {
-      body += range_text(member.value, member.value);
+      add_range(member.value, member.value);
     } else if (is_upper(member.value)) {
-      others.push_back(class_text(member.value, ascii));
+      others.push_back(class_text(member.value, flags.ascii));
     } else {
-      body += class_body(member.value, ascii);
+      body += class_body(member.value, flags.ascii);
     }
+  }
+
+  void add_range(char32_t first, char32_t last) {
+    body += range_text(first, last);
+    if (flags.ignore_case) body += case_families(first, last);
   }
 
   std::string text(bool negated) const {
@@ -236,7 +261,11 @@ bool is_ascii_letter(char32_t c) {
   return c < 0x80 && (c | 0x20) >= U'a' && (c | 0x20) <= U'z';
 }
 
-std::string regex_literal(char32_t value) {
+std::string regex_literal(char32_t value, RegexFlags flags) {
+  if (flags.ignore_case) {
+    const std::string family = case_families(value, value);
+    if (!family.empty()) return "[" + family + "]";
+  }
   std::string out;
   const bool plain = value >= 0x80 || value == U'_' || is_ascii_digit(value) ||
                      is_ascii_letter(value);
@@ -285,14 +314,14 @@ std::string class_text(char32_t letter, bool ascii) {
   return (is_upper(letter) ? "[^" : "[") + class_body(letter, ascii) + "]";
 }
 
-std::string take_class(RegexScanner& scanner, bool ascii) {
+std::string take_class(RegexScanner& scanner, RegexFlags flags) {
   const bool negated = scanner.take_if(U'^');
-  ClassBody body;
+  ClassBody body{flags, {}, {}};
   for (bool first = true; first || scanner.peek() != U']'; first = false) {
     const ClassMember low = take_member(scanner);
     const bool range = scanner.peek() == U'-' && scanner.peek(1) != U']';
     if (!range) {
-      body.add(low, ascii);
+      body.add(low);
       continue;
     }
     scanner.take();
@@ -300,7 +329,7 @@ std::string take_class(RegexScanner& scanner, bool ascii) {
     if (low.is_class || high.is_class || high.value < low.value) {
       scanner.fail("bad character range");
     }
-    body.body += range_text(low.value, high.value);
+    body.add_range(low.value, high.value);
   }
   scanner.take();
   return body.text(negated);

@@ -58,8 +58,15 @@ bool is_ascii_letter(char32_t c);
 // How an expression is called in errors: itself, or the entry it is made from.
 std::string regex_label(std::string_view pattern, std::string_view entry);
 
+// Flags that change what is written; PCRE2 sees the others.
+struct RegexFlags {
+  bool verbose = false;
+  bool ascii = false;
+  bool ignore_case = false;
+};
+
 // One code point as a literal of PCRE2.
-std::string regex_literal(char32_t value);
+std::string regex_literal(char32_t value, RegexFlags flags);
 
 // What a backslash stands for.
 struct RegexEscape {
@@ -76,6 +83,6 @@ std::string class_body(char32_t letter, bool ascii);
 // `\d` .. `\W` alone.
 std::string class_text(char32_t letter, bool ascii);
 // After an opening bracket: the whole class.
-std::string take_class(RegexScanner& scanner, bool ascii);
+std::string take_class(RegexScanner& scanner, RegexFlags flags);
 
 }  // namespace graft

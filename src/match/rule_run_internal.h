@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "graft/match/module_info.h"
+#include "graft/match/plan.h"
 #include "graft/match/rule.h"
 
 namespace graft {
@@ -37,6 +38,19 @@ struct ModuleHits {
   bool head_skipped = false;  // all-linear would take it but for being a head
 };
 
+// One entry's hit on one parameter (peft syntax: target_parameters).
+struct ParameterHit {
+  std::vector<std::size_t> entries;  // ascending; the first one has it
+  std::size_t module = 0;            // that holds the parameter
+  std::string hf_path;               // "model.layers.0.mlp.experts.down_proj"
+  std::string component;             // of the module's part, or empty
+  std::string parameter;             // "down_proj"
+  std::int64_t experts = 1;
+  std::int64_t in = 0;
+  RowSet rows;  // of the weight, for one expert
+  AdapterSettings adapter;
+};
+
 // One rule over one inventory.
 class RuleRun {
  public:
@@ -46,7 +60,13 @@ class RuleRun {
   virtual ModuleHits hits(std::size_t module) = 0;
   // Rank and alpha of a site; `part` may be kWhole.
   virtual AdapterSettings settings(std::size_t module, std::size_t part) = 0;
-  // After the last module: hits that can take no adapter, as full sentences.
+  // After the last module: hits on parameters, in inventory order.
+  virtual std::vector<ParameterHit> parameter_hits() { return {}; }
+  // After those: modules to train as full copies.
+  virtual std::vector<std::string> full_copies() { return {}; }
+  // After those: why the rule hit nothing at all; the rule's index is not set.
+  virtual std::optional<EmptyRule> empty_rule() const { return {}; }
+  // After those: hits that can take no adapter, as full sentences.
   virtual std::vector<std::string> problems() const { return {}; }
   // After the last module: what had no effect.
   virtual std::vector<std::string> warnings() const = 0;

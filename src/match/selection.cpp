@@ -51,6 +51,7 @@ class Selection {
     plan_.table_problem = inventory_.table_problem;
     plan_.base_parameters = inventory_.total_parameters;
     for (std::size_t m = 0; m < inventory_.modules.size(); ++m) add_module(m);
+    for (std::size_t rule = 0; rule < runs_.size(); ++rule) finish_rule(rule);
     for (const auto& rule_run : runs_) append(rule_run->problems(), problems_);
     throw_problems();
     drop_outdated_exclusions();
@@ -93,6 +94,49 @@ class Selection {
                        return a.rows.begin < b.rows.begin;
                      });
     for (const Claim& claim : claims_) add_site(module, claim);
+  }
+
+  // What a rule says beyond its hits on layers.
+  void finish_rule(std::size_t rule) {
+    for (const ParameterHit& hit : runs_[rule]->parameter_hits()) {
+      add_parameter_site(rule, hit);
+    }
+    append(runs_[rule]->full_copies(), plan_.full_copies);
+    if (auto empty = runs_[rule]->empty_rule()) {
+      empty->rule = rule;
+      plan_.empty_rules.push_back(*std::move(empty));
+    }
+  }
+
+  void add_parameter_site(std::size_t rule, const ParameterHit& hit) {
+    const bool is_first = adapted_parameters_.insert(hit.hf_path).second;
+    for (const std::size_t entry : hit.entries) {
+      EntryReport& report = *report_of(rule, entry);
+      if (is_first && entry == hit.entries.front()) {
+        report.sites.push_back(plan_.sites.size());
+      } else {
+        ++report.shadowed;
+      }
+    }
+    if (!is_first) return;
+    const ModuleInfo& info = inventory_.modules[hit.module];
+    Site site;
+    site.module = info.path;
+    site.component = hit.component;
+    site.parameter = hit.parameter;
+    site.experts = hit.experts;
+    site.hf_paths = {hit.hf_path};
+    site.hf_rows = {hit.rows};
+    site.rows = hit.rows;
+    site.in = hit.in;
+    site.module_out = hit.rows.size();
+    site.layer_kind = info.kind;
+    site.layer = info.layer;
+    site.rule = rule;
+    site.pattern = report_of(rule, hit.entries.front())->entry;
+    site.adapter = hit.adapter;
+    site.scale = lora_scale(site.adapter);
+    plan_.sites.push_back(std::move(site));
   }
 
   EntryReport* report_of(std::size_t rule, std::size_t entry) {
@@ -292,6 +336,7 @@ class Selection {
   Plan plan_;
   std::vector<Claim> claims_;  // of the module at hand
   std::set<std::pair<std::size_t, std::size_t>> conflicts_;
+  std::set<std::string> adapted_parameters_;
   std::vector<std::string> problems_;
 };
 

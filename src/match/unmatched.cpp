@@ -60,10 +60,19 @@ std::vector<std::string> check_unmatched(const Plan& plan,
   std::string errors;
   std::size_t count = 0;
   bool allowable = false;
+  for (const EmptyRule& empty : plan.empty_rules) {
+    const Rule& rule = rules.at(empty.rule);
+    if (!rule.written_by_person || rule.allow_unmatched) continue;
+    if (empty.text.empty()) continue;
+    if (!errors.empty()) errors += ' ';
+    errors += empty.text;
+  }
   for (const EntryReport& report : plan.entries) {
     if (!is_unmatched(report)) continue;
     const Rule& rule = rules.at(report.rule);
-    const bool written = rule.written_by_person && !rule.targets.empty();
+    const bool written =
+        rule.written_by_person &&
+        !(rule.targets.empty() && rule.peft.target_parameters.empty());
     const bool misunderstood = is_misunderstanding(report, rule);
     if (!written || (rule.allow_unmatched && !misunderstood)) {
       warnings.push_back(unmatched_sentence(report));
@@ -74,7 +83,8 @@ std::vector<std::string> check_unmatched(const Plan& plan,
     ++count;
     allowable = allowable || !misunderstood;
   }
-  if (count == 0) return warnings;
+  if (errors.empty()) return warnings;
+  if (count == 0) throw ConfigError("plan: " + errors);
   std::string hint = count == 1 ? " Fix the entry" : " Fix the entries";
   if (allowable) hint += ", or set allow_unmatched: true";
   throw ConfigError("plan: " + errors + hint + '.');

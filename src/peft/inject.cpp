@@ -83,6 +83,7 @@ std::string fault_of(const Site& site, const nn::LinearSlot& slot,
 // The slot of each site. Throws with every problem.
 std::vector<nn::LinearSlot*> checked_slots(torch::nn::Module& model,
                                            const Plan& plan) {
+  refuse_unsupported_sites(plan, "attach adapters");
   const SlotIndex index(model);
   SlotRows taken;
   std::vector<nn::LinearSlot*> slots;

@@ -101,6 +101,17 @@ TEST_F(Train, dry_run_as_json) {
   EXPECT_FALSE(fs::exists(path("run")));
 }
 
+// The file has one lora_dropout: two end the run before it begins.
+TEST_F(Train, mixed_dropouts_are_refused_before_training) {
+  const Outcome outcome =
+      train(path("run"),
+            {"--set", "adapter.rules=[{targets: [q_proj], dropout: 0.1}]",
+             "--set", "adapter.targets=[o_proj]"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("one dropout (lora_dropout) for all"));
+  EXPECT_FALSE(fs::exists(path("run")));
+}
+
 TEST_F(Train, existing_output_is_refused_unless_told) {
   directory_.write("run/mine.txt", "keep me");
   expect_error(train(path("run")), 2,

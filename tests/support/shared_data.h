@@ -44,6 +44,7 @@ class CaseCounter {
   void ran() { ++ran_; }
   void skipped(const std::string& reason) { ++skipped_[reason]; }
   std::size_t ran_count() const { return ran_; }
+  const std::map<std::string, std::size_t>& skips() const { return skipped_; }
 
  private:
   std::string name_;

@@ -57,6 +57,7 @@ struct ModuleInfo {
   std::int64_t in = 0;   // linear: input features; embedding: vocabulary
   std::int64_t out = 0;  // linear: output features; embedding: width
   bool has_bias = false;
+  bool transposed = false;            // weight stored (in, out), as by GPT-2
   std::optional<DType> dtype;         // storage type of the weight, if known
   std::optional<std::int64_t> layer;  // decoder layer
   std::optional<std::int64_t> expert;
@@ -70,15 +71,24 @@ struct ModuleInfo {
   std::string_view name() const;
 };
 
+// A parameter of the Hugging Face tree that no linear layer or embedding holds
+// as its weight or bias: packed experts, norms, a router's weight.
+struct ParameterInfo {
+  std::string path;  // "model.layers.0.mlp.experts.down_proj"
+  std::vector<std::int64_t> shape;
+  bool transposed = false;  // three axes: (experts, in, out), not (.., out, in)
+};
+
 struct Inventory {
   std::string source;  // file or model it was made from
   std::optional<std::string> model_type;
   bool has_family_table = false;  // false: HF names only
   // Why a family that has a table was read by names; empty otherwise.
   std::string table_problem;
-  std::vector<ModuleInfo> modules;     // pre-order, registration order; no root
-  std::uint64_t total_parameters = 0;  // of the whole base model
-  std::vector<std::string> warnings;   // about the model it was made from
+  std::vector<ModuleInfo> modules;  // pre-order, registration order; no root
+  std::vector<ParameterInfo> parameters;  // in the order of their modules
+  std::uint64_t total_parameters = 0;     // of the whole base model
+  std::vector<std::string> warnings;      // about the model it was made from
 };
 
 }  // namespace graft

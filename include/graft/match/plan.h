@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graft/base/row_set.h"
@@ -14,7 +15,8 @@
 
 namespace graft {
 
-// One adapter: a pair A (rank, in), B (rows, rank) on rows of one module.
+// One adapter: a pair A (rank, in), B (rows, rank) on rows of one module. On a
+// packed parameter (experts, rows, in): a pair for each expert.
 struct Site {
   std::string module;                 // ModuleInfo::path
   std::string component;              // "linear_q", ...; empty: whole module
@@ -26,14 +28,18 @@ struct Site {
   LayerKind layer_kind = LayerKind::kLinear;
   std::optional<std::int64_t> layer;
   std::optional<std::int64_t> expert;
-  std::size_t rule = 0;     // index of the rule that won
-  std::string pattern;      // the entry that won
-  AdapterSettings adapter;  // rank and alpha after the patterns
-  double scale = 1.0;       // lora_scale(adapter)
+  std::string parameter;     // "down_proj": on this parameter of the module
+                             // (target_parameters); empty: on the layer
+  std::int64_t experts = 1;  // matrices of a packed parameter
+  std::size_t rule = 0;      // index of the rule that won
+  std::string pattern;       // the entry that won
+  AdapterSettings adapter;   // rank and alpha after the patterns
+  double scale = 1.0;        // lora_scale(adapter)
 
-  // rank * (in + rows); plus rows for DoRA's magnitude.
+  // experts * rank * (in + rows); plus rows for DoRA's magnitude.
   std::int64_t parameter_count() const;
-  // module, or module's parent + component: unique within a plan.
+  // module, or module's parent + component, and the parameter: unique within a
+  // plan.
   std::string path() const;
 };
 
@@ -56,6 +62,19 @@ struct Exclusion {
   std::string reason;  // "exclude entry 'lm_head'", "output head", ...
 };
 
+// Why a rule in peft syntax selected nothing at all: HF PEFT's four cases.
+struct EmptyRule {
+  enum class Cause {
+    kAllExcluded,  // every module of the model is excluded
+    kNoTargets,    // neither target_modules nor target_parameters
+    kNotFound,     // no module fits target_modules
+    kMixed,        // some are excluded, the others do not fit
+  };
+  std::size_t rule = 0;
+  Cause cause = Cause::kMixed;
+  std::string text;  // one sentence
+};
+
 struct Plan {
   std::string source;
   std::optional<std::string> model_type;
@@ -65,10 +84,17 @@ struct Plan {
   std::vector<Site> sites;  // inventory order, then row order
   std::vector<EntryReport> entries;
   std::vector<Exclusion> exclusions;
+  std::vector<EmptyRule> empty_rules;
+  // Modules that modules_to_save would train as full copies.
+  std::vector<std::string> full_copies;
   std::vector<std::string> warnings;
 
   std::uint64_t trainable_parameters() const;
 };
+
+// Throws ConfigError when the plan holds what graft selects but cannot run yet:
+// adapters on parameters and full copies of modules.
+void refuse_unsupported_sites(const Plan& plan, std::string_view operation);
 
 // "0-31", "0,2,4-10"; empty for none.
 std::string compress_layers(std::vector<std::int64_t> layers);

@@ -55,6 +55,8 @@ struct PeftFields {
   std::vector<std::pair<std::string, std::int64_t>> rank_pattern;
   std::vector<std::pair<std::string, double>> alpha_pattern;
   std::vector<std::string> modules_to_save;
+  // Parameters by name (equal, or a dotted ending), without their modules.
+  std::vector<std::string> target_parameters;
 };
 
 struct Rule {

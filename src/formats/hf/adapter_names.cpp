@@ -1,6 +1,9 @@
 // Spelling of PEFT's names; adapter_names_internal.h has the contract.
 #include "formats/hf/adapter_names_internal.h"
 
+#include <algorithm>
+#include <unordered_set>
+
 namespace graft {
 namespace {
 
@@ -52,12 +55,30 @@ std::vector<std::string> hf_module_names(const Inventory& inventory) {
   return out;
 }
 
-std::string exact_pattern(std::string_view path) {
-  std::string out = "^";
-  for (char c : path) {
+std::string escaped_pattern(std::string_view text) {
+  std::string out;
+  for (char c : text) {
     if (!is_plain(c)) out += '\\';
     out += c;
   }
+  return out;
+}
+
+std::string exact_pattern(std::string_view path) {
+  return '^' + escaped_pattern(path);
+}
+
+std::vector<std::string> hf_tree_names(const Inventory& inventory) {
+  std::unordered_set<std::string> names;
+  for (const std::string& name : hf_module_names(inventory)) {
+    // Once a container is known, so are those around it.
+    for (std::size_t end = name.size(); end != std::string::npos && end > 0;
+         end = name.rfind('.', end - 1)) {
+      if (!names.insert(name.substr(0, end)).second) break;
+    }
+  }
+  std::vector<std::string> out(names.begin(), names.end());
+  std::sort(out.begin(), out.end());
   return out;
 }
 

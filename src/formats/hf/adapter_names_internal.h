@@ -26,7 +26,11 @@ std::string last_component(std::string_view path);
 bool is_named_by(std::string_view path, std::string_view entry);
 // Every HF module of the inventory that a target could name.
 std::vector<std::string> hf_module_names(const Inventory& inventory);
+// The text as a regular expression that means itself.
+std::string escaped_pattern(std::string_view text);
 // A PEFT pattern key that hits `path` and nothing else.
 std::string exact_pattern(std::string_view path);
+// All of hf_module_names with the containers around them, each once, sorted.
+std::vector<std::string> hf_tree_names(const Inventory& inventory);
 
 }  // namespace graft

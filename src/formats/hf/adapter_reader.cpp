@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "formats/hf/adapter_config_internal.h"
@@ -18,7 +19,6 @@
 #include "graft/base/error.h"
 #include "graft/formats/hf/adapter.h"
 #include "graft/io/safetensors.h"
-#include "graft/match/name_pattern.h"
 #include "graft/match/selector.h"
 #include "io/json_file_internal.h"
 
@@ -73,6 +73,20 @@ void refuse_other_kinds(const SafetensorsFile& file) {
   problems.throw_if_any();
 }
 
+// Every name, and what follows each of its dots: all that an entry can be.
+std::unordered_set<std::string_view> dotted_endings(
+    const std::vector<std::string>& names) {
+  std::unordered_set<std::string_view> out;
+  for (const std::string_view name : names) {
+    out.insert(name);
+    for (std::size_t dot = name.find('.'); dot != name.npos;
+         dot = name.find('.', dot + 1)) {
+      out.insert(name.substr(dot + 1));
+    }
+  }
+  return out;
+}
+
 // A list entry that names nothing at all is a typo or another model's name;
 // one whose modules are excluded, or left to another entry, is not.
 void check_targets(const Rule& rule, const Inventory& inventory,
@@ -83,13 +97,9 @@ void check_targets(const Rule& rule, const Inventory& inventory,
   std::set<std::string> last;
   for (const std::string& name : names) last.insert(last_component(name));
   const std::vector<std::string> candidates(last.begin(), last.end());
+  const std::unordered_set<std::string_view> endings = dotted_endings(names);
   for (const std::string& target : rule.targets) {
-    const NamePattern pattern = NamePattern::peft_suffix(target);
-    if (std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-          return pattern.matches(name);
-        })) {
-      continue;
-    }
+    if (endings.contains(target)) continue;
     std::string problem =
         "target '" + printable(target) + "' selects no module of the model";
     const auto nearest = nearest_names(last_component(target), candidates, 3);
@@ -102,7 +112,11 @@ void check_targets(const Rule& rule, const Inventory& inventory,
 void check_sites(const Plan& plan, const HfAdapterConfig& config,
                  const Inventory& inventory, ProblemList& problems) {
   if (plan.sites.empty()) {
-    problems.add("the configuration selects no module of the model");
+    std::string text = "the configuration selects no module of the model";
+    for (const EmptyRule& empty : plan.empty_rules) {
+      if (!empty.text.empty()) text += ". " + empty.text;
+    }
+    problems.add(text);
   }
   std::map<std::string, const ModuleInfo*> modules;
   for (const ModuleInfo& module : inventory.modules) {

@@ -97,6 +97,7 @@ std::vector<HfModule> split_by_hf_module(const AdapterFile& adapter,
   if (adapter.plan.sites.empty()) {
     refuse(options, "the plan selects no module");
   }
+  refuse_unsupported_sites(adapter.plan, options.operation);
   if (adapter.plan.sites.size() != adapter.records.size()) {
     refuse(options, "plan and tensors do not belong together");
   }

@@ -29,8 +29,8 @@ struct HfModuleOptions {
 
 // In the plan's order; a fused site becomes one pair per HF name: A whole, B by
 // rows. Throws ConfigError for an empty plan, a site without a name, two
-// adapters on one module, NaN and infinity, DoRA, all-zero B unless allowed,
-// and a type that is not computable.
+// adapters on one module, adapters on parameters, NaN and infinity, DoRA,
+// all-zero B unless allowed, and a type that is not computable.
 std::vector<HfModule> split_by_hf_module(const AdapterFile& adapter,
                                          const HfModuleOptions& options);
 

@@ -182,6 +182,27 @@ ModuleInfo describe(const Place& place, const Node& node,
   return out;
 }
 
+// Experts that the model's code multiplies as (experts, in, out).
+bool has_transposed_experts(const CheckpointHints& hints) {
+  static constexpr std::array<std::string_view, 4> kTypes = {
+      "gpt_oss", "aria", "aria_text", "openai_privacy_filter"};
+  return hints.model_type && contains(kTypes, *hints.model_type);
+}
+
+// Tensors that are no weight or bias of a linear layer or embedding.
+void add_parameters(const std::string& path, const Node& node,
+                    const CheckpointHints& hints, Inventory& out) {
+  const bool is_layer =
+      !path.empty() && (is_linear_kind(out.modules.back().kind, true) ||
+                        out.modules.back().kind == LayerKind::kEmbedding);
+  if (node.find_or_null("qweight") != nullptr) return;
+  for (const auto& [name, tensor] : node.tensors) {
+    if (is_layer && (name == "weight" || name == "bias")) continue;
+    out.parameters.push_back({path.empty() ? name : path + "." + name,
+                              tensor->shape, has_transposed_experts(hints)});
+  }
+}
+
 void walk(const Node& node, const Place& place, const CheckpointHints& hints,
           Inventory& out) {
   for (const auto& [name, child] : node.children) {
@@ -193,6 +214,7 @@ void walk(const Node& node, const Place& place, const CheckpointHints& hints,
       next.layer = to_number(name);
     }
     out.modules.push_back(describe(next, child, hints));
+    add_parameters(next.path, child, hints, out);
     walk(child, next, hints, out);
   }
 }
@@ -232,6 +254,7 @@ Inventory make_name_inventory(const ShardedSafetensors& weights,
           static_cast<std::uint64_t>(tensor.element_count());
     }
   }
+  add_parameters("", root, hints, out);
   walk(root, Place{}, hints, out);
   const bool has_head =
       std::any_of(out.modules.begin(), out.modules.end(),

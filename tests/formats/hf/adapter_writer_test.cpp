@@ -112,7 +112,7 @@ TEST(AdapterWriter, targets_are_short_where_that_is_exact) {
       make_adapter(inventory, {rule_on({"*.layers.1.*.q_proj"})});
   write_hf_adapter(directory.path(), one, {.inventory = &inventory});
   EXPECT_THAT(config_of(directory)["target_modules"],
-              ElementsAre("model.layers.1.self_attn.q_proj"));
+              ElementsAre("1.self_attn.q_proj"));
   write_hf_adapter(directory.path(), every, {});
   EXPECT_EQ(config_of(directory)["target_modules"].size(), 6u);
 }
@@ -127,9 +127,34 @@ TEST(AdapterWriter, ranks_and_alphas_become_patterns) {
   const nlohmann::json config = config_of(directory);
   EXPECT_EQ(config["r"], 4);
   EXPECT_EQ(config["lora_alpha"].dump(), "4");
-  const std::string key = "^model\\.layers\\.0\\.self_attn\\.q_proj";
+  const std::string key = "0\\.self_attn\\.q_proj";
   EXPECT_EQ(config["rank_pattern"], (nlohmann::json{{key, 8}}));
   EXPECT_EQ(config["alpha_pattern"], (nlohmann::json{{key, 2.5}}));
+}
+
+// What PEFT's file has one field for must be one value, before any training.
+TEST(AdapterWriter, mixed_kinds_and_dropouts_are_refused) {
+  const Inventory inventory = small_inventory();
+  const auto refusal_of = [&](const Rule& first, const Rule& second) {
+    try {
+      check_hf_expressible(make_adapter(inventory, {first, second}).plan);
+    } catch (const ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const Rule q = rule_on({"q_proj"});
+  Rule o = rule_on({"o_proj"}, 8, 3);
+  EXPECT_EQ(refusal_of(q, o), "");
+  o.adapter.dropout = 0.1;
+  EXPECT_THAT(refusal_of(q, o),
+              testing::HasSubstr("lora_dropout) for all modules: got 0 for "));
+  o = rule_on({"o_proj"});
+  o.adapter.kind = AdapterKind::kDora;
+  EXPECT_THAT(refusal_of(q, o),
+              testing::HasSubstr("use_dora) for all modules: got lora for"));
+  o.adapter.kind = AdapterKind::kCanonicalLora;
+  EXPECT_EQ(refusal_of(q, o), "");
 }
 
 TEST(AdapterWriter, scaling_rules) {

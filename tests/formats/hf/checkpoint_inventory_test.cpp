@@ -190,6 +190,27 @@ TEST(CheckpointInventory, kinds_told_by_name_and_shape) {
   EXPECT_EQ(find(inventory, "embed_tokens").in, 10);
 }
 
+// What target_parameters may name: packed experts, norms, routers.
+TEST(CheckpointInventory, parameters_that_no_layer_holds) {
+  const TemporaryDirectory directory;
+  directory.write("config.json", R"({"model_type": "gpt_oss"})");
+  write_weights(directory, {{"scale", {3}},
+                            {"layers.0.q_proj.weight", {6, 8}},
+                            {"layers.0.q_proj.bias", {6}},
+                            {"layers.0.mlp.experts.down_proj", {4, 8, 6}},
+                            {"layers.0.norm.weight", {8}}});
+  const Inventory inventory = read_inventory(directory.path());
+  std::vector<std::string> paths;
+  for (const ParameterInfo& info : inventory.parameters) {
+    paths.push_back(info.path);
+    EXPECT_TRUE(info.transposed) << info.path;  // by the model type
+  }
+  EXPECT_THAT(paths,
+              testing::ElementsAre("scale", "layers.0.mlp.experts.down_proj",
+                                   "layers.0.norm.weight"));
+  EXPECT_EQ(inventory.parameters[1].shape, (Shape{4, 8, 6}));
+}
+
 TEST(CheckpointInventory, tied_head_without_a_table) {
   const Shapes shapes = {{"model.embed_tokens.weight", {10, 8}},
                          {"model.layers.0.q_proj.weight", {8, 8}}};

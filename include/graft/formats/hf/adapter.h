@@ -30,6 +30,12 @@ struct HfAdapterOptions {
   bool allow_zero = false;
 };
 
+// Whether one PEFT directory can hold the plan: throws ConfigError when sites
+// differ in what adapter_config.json has one field for (kind, dropout), or are
+// of a kind that cannot be written. Ranks and alphas may differ. To be asked
+// before training.
+void check_hf_expressible(const Plan& plan);
+
 // Fused sites become one pair per HF name: A whole, B by rows. The config
 // selects exactly the adapted modules under PEFT's rules. Deterministic bytes;
 // `directory` is created (the caller makes it atomic). Throws ConfigError for

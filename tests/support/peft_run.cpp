@@ -1,7 +1,6 @@
 // Reads models and settings of the peft_selection vectors.
-#include "match/peft_run.h"
+#include "support/peft_run.h"
 
-#include <array>
 #include <map>
 #include <set>
 #include <utility>
@@ -56,12 +55,15 @@ std::vector<std::string> texts(const Json& value) {
   return value.get<std::vector<std::string>>();
 }
 
-bool is_expert_model(const Json& model) {
-  if (!model.at("is_hf_model").get<bool>()) return false;
+void add_parameters(const Json& model, Inventory& inventory) {
+  // Their experts are (experts, in, out), as formats tells too.
+  static const std::set<std::string> transposed{"gpt_oss", "aria", "aria_text",
+                                                "openai_privacy_filter"};
+  const bool is_transposed =
+      transposed.contains(inventory.model_type.value_or(""));
   for (const auto& parameter : model.value("other_parameters", Json::array())) {
-    if (parameter[1].size() == 3) return true;
+    inventory.parameters.push_back({parameter[0], parameter[1], is_transposed});
   }
-  return false;
 }
 
 template <typename Value>
@@ -90,10 +92,15 @@ Inventory make_hf_inventory(const Json& model, const Json& config) {
     info.in = module[2];
     info.out = module[3];
     info.output_head = !head.empty() && info.path == head;
+    info.transposed = module[1] == "conv1d_hf";
+    // Hand-made linear layers have a bias; of the others it is not recorded.
+    info.has_bias =
+        !model.at("is_hf_model").get<bool>() && info.kind == LayerKind::kLinear;
     if (module.size() > 4) info.same_as = index.at(module[4]);
     index[info.path] = inventory.modules.size();
     inventory.modules.push_back(std::move(info));
   }
+  add_parameters(model, inventory);
   return inventory;
 }
 
@@ -107,8 +114,13 @@ Inventory make_fused_inventory(const Inventory& hf) {
   Inventory out;
   out.model_type = hf.model_type;
   out.has_family_table = true;
+  out.parameters = hf.parameters;
+  std::set<std::string> holders;
+  for (const ParameterInfo& info : hf.parameters) {
+    holders.insert(info.path.substr(0, info.path.rfind('.')));
+  }
   for (const ModuleInfo& info : hf.modules) {
-    if (info.in == 0 && info.kind != LayerKind::kNorm) continue;
+    if (info.in == 0 && !holders.contains(info.path)) continue;
     const auto found = fused.find(std::string(info.name()));
     ModuleInfo unit = info;
     unit.parts = {{info.path, "", {0, info.out}}};
@@ -133,36 +145,18 @@ Inventory make_fused_inventory(const Inventory& hf) {
   return out;
 }
 
-std::string outside_reason(const Json& model, const Json& run) {
+bool takes_adapters(const std::string& kind) {
+  return kind_of(kind) == LayerKind::kLinear;
+}
+
+std::string outside_reason(const Json& run) {
   const Json& config = run.at("config");
-  static const std::set<std::string> known{
-      "target_modules",      "exclude_modules",
-      "layers_to_transform", "layers_pattern",
-      "rank_pattern",        "alpha_pattern",
-      "modules_to_save",     "r",
-      "lora_alpha",          "use_rslora",
-      "lora_dropout",        "task_type"};
-  for (const auto& [key, value] : config.items()) {
-    if (!known.count(key)) return "setting " + key;
-  }
-  if (is_expert_model(model)) return "conversion of expert models";
-  const Json& expect = run.at("expect");
-  if (expect.contains("error")) {
-    const std::string type = expect["error"].at("type");
-    const std::string message = expect["error"].at("message");
-    if (message.find("modules_to_save cannot be applied") == 0) {
-      return "wrapping of modules_to_save";
-    }
-    const bool nested = type == "AttributeError" ||
-                        message.find("is a child of") != std::string::npos;
-    return nested ? "target inside a target" : "";
-  }
-  std::map<std::string, std::string> kinds;
-  for (const auto& module : model.at("modules")) kinds[module[0]] = module[1];
-  for (const auto& adapter : expect.at("adapters")) {
-    if (adapter[1].is_null()) return "target inside a target";
-    const std::string kind = kinds.at(adapter[0]);
-    if (kind_of(kind) != LayerKind::kLinear) return "adapter on " + kind;
+  if (config.value("lora_bias", false)) return "lora_bias is no part of a Rule";
+  const Json parameters = config.value("target_parameters", Json());
+  if (parameters.is_string()) return "target_parameters is no list";
+  const bool any = !parameters.is_null() && !parameters.empty();
+  if (any && config.value("fan_in_fan_out", false)) {
+    return "fan_in_fan_out is no part of a Rule";
   }
   return "";
 }
@@ -194,6 +188,10 @@ Rule make_peft_rule(const Json& config) {
     rule.peft.modules_to_save.push_back("classifier");
     rule.peft.modules_to_save.push_back("score");
   }
+  const Json parameters = value("target_parameters");
+  if (parameters.is_array()) rule.peft.target_parameters = texts(parameters);
+  rule.adapter.dropout = config.value("lora_dropout", 0.0);
+  if (config.value("use_dora", false)) rule.adapter.kind = AdapterKind::kDora;
   rule.adapter.rank = config.value("r", std::int64_t{8});
   rule.adapter.alpha = config.value("lora_alpha", 8.0);
   rule.adapter.rslora = config.value("use_rslora", false);

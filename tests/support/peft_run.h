@@ -1,5 +1,5 @@
 // One run of the peft_selection vectors as graft sees it. Entry points:
-// PeftModel, outside_reason, make_peft_rule.
+// make_hf_inventory, outside_reason, make_peft_rule.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -19,8 +19,11 @@ Inventory make_hf_inventory(const Json& model, const Json& config);
 // family table gives it: containers have no HF names then.
 Inventory make_fused_inventory(const Inventory& hf);
 
-// Why graft does not claim the run; empty: it does.
-std::string outside_reason(const Json& model, const Json& run);
+// Whether graft has adapters for a kind word of the vectors.
+bool takes_adapters(const std::string& kind);
+
+// What a Rule cannot say of the run's settings; empty: it says all.
+std::string outside_reason(const Json& run);
 
 Rule make_peft_rule(const Json& config);
 
