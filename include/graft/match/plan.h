@@ -31,7 +31,9 @@ struct Site {
   AdapterSettings adapter;  // rank and alpha after the patterns
   double scale = 1.0;       // lora_scale(adapter)
 
-  // rank * (in + rows); plus rows for DoRA's magnitude.
+  // False in a plan of bare names: sizes and parameters are unknown.
+  bool has_shape() const { return in > 0; }
+  // rank * (in + rows); plus rows for DoRA's magnitude. 0 without a shape.
   std::int64_t parameter_count() const;
   // module, or module's parent + component: unique within a plan.
   std::string path() const;
@@ -40,12 +42,19 @@ struct Site {
 struct EntryReport {
   std::size_t rule = 0;
   std::string entry;
-  std::string place;                           // Rule::places, if known
-  std::vector<std::size_t> sites;              // indices of the sites it won
-  std::size_t shadowed = 0;                    // hits that an earlier entry won
-  std::size_t excluded = 0;                    // hits that an exclude took away
+  std::string place;               // Rule::places, if known
+  std::vector<std::size_t> sites;  // indices of the sites it won
+  std::size_t shadowed = 0;        // hits that an earlier entry won
+  std::size_t excluded = 0;        // hits that an exclude took away
+  // False: an entry of a rule with adapt: false, which holds `held` hits back
+  // from later rules and has no sites.
+  bool adapt = true;
+  std::size_t held = 0;
   std::vector<std::string> suggestions;        // nearest names when nothing hit
   std::vector<std::size_t> suggestion_counts;  // modules that each would hit
+  // The naming world that has them, when the entry is a word of the other one:
+  // "Hugging Face" or "Megatron"; else empty.
+  std::string suggestion_world;
   // Why what it names takes no adapter ("it names 57 modules of kind norm");
   // empty when it names nothing.
   std::string refusal;
@@ -54,6 +63,16 @@ struct EntryReport {
 struct Exclusion {
   std::string path;
   std::string reason;  // "exclude entry 'lm_head'", "output head", ...
+};
+
+// Where syntax megatron, in which a dot is any character, and the same entry
+// with literal dots disagree. Paths as the inventory has them, in its order.
+struct DotDifference {
+  std::size_t rule = 0;
+  std::string entry;
+  bool is_exclude = false;
+  std::vector<std::string> only_reference;  // hit only with dots as any
+  std::vector<std::string> only_literal;    // hit only with literal dots
 };
 
 struct Plan {
@@ -65,18 +84,26 @@ struct Plan {
   std::vector<Site> sites;  // inventory order, then row order
   std::vector<EntryReport> entries;
   std::vector<Exclusion> exclusions;
+  std::vector<DotDifference> dot_differences;
   std::vector<std::string> warnings;
 
+  // False when some site has no shape.
+  bool has_shapes() const;
   std::uint64_t trainable_parameters() const;
 };
 
 // "0-31", "0,2,4-10"; empty for none.
 std::string compress_layers(std::vector<std::int64_t> layers);
 
-// The table that `graft plan` prints.
+// The table that `graft plan` prints; at most 100 columns unless a name or an
+// entry is longer.
 std::string plan_to_text(const Plan& plan);
 // Schema "graft.plan/1", documented in docs/formats/plan.md.
 std::string plan_to_json(const Plan& plan);
+
+// Throws ConfigError when one HF PEFT file cannot hold the plan: DoRA beside
+// another kind, which its one switch use_dora cannot say. Ask before training.
+void check_one_peft_file(const Plan& plan);
 
 // Throws ConfigError naming every entry that a person wrote and that selected
 // nothing (unless its rule allows it), with suggestions; the others are
