@@ -10,12 +10,16 @@
 #include "graft/base/edit_distance.h"
 #include "match/component_path_internal.h"
 #include "match/entry_set_internal.h"
+#include "match/folded_path_internal.h"
+#include "match/kind_term_internal.h"
 #include "match/name_census_internal.h"
 
 namespace graft {
 namespace {
 
 constexpr std::size_t kMaxSuggestions = 3;
+constexpr std::size_t kMaxTried = 9;     // names alike, for one entry
+constexpr std::size_t kMaxAdvised = 16;  // entries; each tries every name
 
 // Words of different programs for one layer; the model's own word is
 // suggested for any other of its row.
@@ -32,6 +36,56 @@ const std::vector<std::vector<std::string>>& word_groups() {
       {"down_proj", "linear_fc2", "w2", "fc2", "dense_4h_to_h"},
       {"lm_head", "output_layer", "embed_out", "output"}};
   return groups;
+}
+
+// Megatron's fused layers and what Hugging Face has in their place.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kSplit{
+    {{"linear_qkv", "q_proj"},
+     {"linear_qkv", "k_proj"},
+     {"linear_qkv", "v_proj"},
+     {"linear_fc1", "gate_proj"},
+     {"linear_fc1", "up_proj"}}};
+
+// Components above a layer: Megatron's, Hugging Face's.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2>
+    kContainers{{{"decoder", "model"}, {"self_attention", "self_attn"}}};
+
+bool is_megatron_word(std::string_view word) {
+  return word.starts_with("linear_") || word == "output_layer";
+}
+
+std::vector<std::string> split_path(std::string_view path) {
+  std::vector<std::string> out;
+  while (true) {
+    const std::size_t dot = path.find('.');
+    out.emplace_back(path.substr(0, dot));
+    if (dot == std::string_view::npos) return out;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+std::string join_path(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) {
+    if (&part != &parts.front()) out += '.';
+    out += part;
+  }
+  return out;
+}
+
+// "decoder.layers.0.self_attention." -> "model.layers.0.self_attn.", and back.
+std::string other_world(const std::string& path) {
+  std::vector<std::string> parts = split_path(path);
+  for (std::string& part : parts) {
+    for (const auto& [megatron, hf] : kContainers) {
+      if (part == megatron) {
+        part = hf;
+      } else if (part == hf) {
+        part = megatron;
+      }
+    }
+  }
+  return join_path(parts);
 }
 
 std::string lower(std::string_view text) {
@@ -71,19 +125,28 @@ std::string without_affixes(std::string entry) {
 class Advice {
  public:
   Advice(const NameCensus& census, PatternSyntax syntax, EntryReport& report)
-      : census_(census), syntax_(syntax), report_(report) {}
+      : census_(census), syntax_(syntax), report_(report) {
+    const auto split = split_kind_entry(report.entry, syntax);
+    entry_ = split ? std::string(split->pattern) : report.entry;
+    if (split) prefix_ = "kind=" + std::string(split->kind) + ":";
+  }
 
   void fill() {
     fill_refusal();
     if (!report_.refusal.empty()) return;
     try_rewritten();
-    if (report_.suggestions.empty()) try_related();
+    if (report_.suggestions.empty()) {
+      try_components();
+      try_related();
+    }
+    if (report_.suggestions.empty() && !prefix_.empty()) try_other_kinds();
+    find_world();
   }
 
  private:
   // The entry with what was lost put back, or what is too much taken away.
   void try_rewritten() {
-    const std::string& entry = report_.entry;
+    const std::string& entry = entry_;
     if (syntax_ != PatternSyntax::kPeft) {
       try_entry(with_stars(entry));
       try_entry("*." + entry);
@@ -94,12 +157,58 @@ class Advice {
   }
 
   void try_related() {
-    const std::string& entry = report_.entry;
-    const std::string last(last_component(entry));
-    const std::string path = entry.substr(0, entry.size() - last.size());
+    const std::string last(last_component(entry_));
+    const std::string path = entry_.substr(0, entry_.size() - last.size());
     for (const std::string& name : related(last)) {
-      if (path.empty() || !try_entry(path + name)) try_entry(name);
+      if (path.empty()) {
+        try_entry(name);
+      } else if (!try_entry(path + name) &&
+                 !try_entry(other_world(path) + name)) {
+        try_entry(name);
+      }
     }
+  }
+
+  // Every component that the model does not have becomes the nearest one.
+  void try_components() {
+    std::vector<std::string> parts = split_path(entry_);
+    if (parts.size() == 1) return;
+    const std::vector<std::string>& known = census_.components();
+    for (std::string& part : parts) {
+      const bool is_known =
+          std::find(known.begin(), known.end(), part) != known.end();
+      if (is_known || !is_literal_entry(part, syntax_)) continue;
+      const auto near = nearest_names(part, known, 1);
+      if (near.empty() || is_path_number(part)) return;
+      part = near.front();
+    }
+    try_entry(join_path(parts));
+  }
+
+  // What the pattern hits is of another kind.
+  void try_other_kinds() {
+    for (const std::string& kind : kind_names()) {
+      if (kind == "linear") continue;
+      prefix_ = "kind=" + kind + (entry_ == "*" ? "" : ":");
+      try_entry(entry_ == "*" ? "" : entry_);
+    }
+  }
+
+  // A word of one world whose suggestions are words of the other.
+  void find_world() {
+    if (report_.suggestions.empty()) return;
+    const std::string own(last_component(entry_));
+    const std::string other(last_component(report_.suggestions.front()));
+    if (!is_word(own) || !is_word(other)) return;
+    if (is_megatron_word(own) == is_megatron_word(other)) return;
+    report_.suggestion_world =
+        is_megatron_word(other) ? "Megatron" : "Hugging Face";
+  }
+
+  static bool is_word(const std::string& name) {
+    return std::ranges::any_of(word_groups(), [&](const auto& group) {
+      return std::find(group.begin(), group.end(), name) != group.end();
+    });
   }
 
   void fill_refusal() {
@@ -125,14 +234,16 @@ class Advice {
                      return name != word && census_.count(name) > 0;
                    });
     }
-    for (std::string& name :
-         nearest_names(word, census_.last_names(), kMaxSuggestions)) {
-      out.push_back(std::move(name));
+    for (const auto& [fused, part] : kSplit) {
+      const std::string name(part);
+      if (fused == word && census_.count(name) > 0) out.push_back(name);
     }
-    return out;
+    if (!out.empty()) return out;
+    return nearest_names(word, census_.last_names(), kMaxTried);
   }
 
-  bool try_entry(const std::string& candidate) {
+  bool try_entry(const std::string& pattern) {
+    const std::string candidate = prefix_ + pattern;
     const auto& known = report_.suggestions;
     if (known.size() == kMaxSuggestions || candidate == report_.entry ||
         std::find(known.begin(), known.end(), candidate) != known.end()) {
@@ -148,6 +259,8 @@ class Advice {
   const NameCensus& census_;
   PatternSyntax syntax_;
   EntryReport& report_;
+  std::string entry_;   // without its kind
+  std::string prefix_;  // "kind=expert:", or empty
 };
 
 }  // namespace
@@ -155,10 +268,12 @@ class Advice {
 void advise_unmatched(const Inventory& inventory,
                       const std::vector<Rule>& rules, Plan& plan) {
   std::map<PatternSyntax, NameCensus> censuses;
+  std::size_t advised = 0;
   for (EntryReport& report : plan.entries) {
-    const bool hit =
-        !report.sites.empty() || report.shadowed > 0 || report.excluded > 0;
+    const bool hit = !report.sites.empty() || report.shadowed > 0 ||
+                     report.excluded > 0 || report.held > 0;
     if (hit || is_all_linear(report.entry)) continue;
+    if (++advised > kMaxAdvised) break;
     const PatternSyntax syntax = rules[report.rule].syntax;
     const auto census = censuses.try_emplace(syntax, inventory, syntax).first;
     Advice(census->second, syntax, report).fill();

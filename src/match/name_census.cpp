@@ -29,10 +29,32 @@ std::optional<NamePattern> try_pattern(const std::string& entry,
   return std::nullopt;
 }
 
+// An entry as it is tried on names.
+struct Candidate {
+  std::optional<NamePattern> pattern;
+  KindSet wanted = 0;  // 0: any kind
+
+  Candidate(const std::string& entry, PatternSyntax syntax) {
+    const auto split = split_kind_entry(entry, syntax);
+    pattern = try_pattern(split ? std::string(split->pattern) : entry, syntax);
+    if (!split) return;
+    wanted = kind_from_name(split->kind);
+    if (wanted == 0) pattern.reset();
+  }
+
+  bool hits(const std::vector<std::string>& names, KindSet kinds) const;
+};
+
 bool is_hit(const NamePattern& pattern, const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     return last_component(name) == pattern.text() || pattern.matches(name);
   });
+}
+
+bool Candidate::hits(const std::vector<std::string>& names,
+                     KindSet kinds) const {
+  return pattern && (wanted == 0 || (wanted & kinds) != 0) &&
+         is_hit(*pattern, names);
 }
 
 }  // namespace
@@ -43,7 +65,8 @@ NameCensus::NameCensus(const Inventory& inventory, PatternSyntax syntax)
       syntax != PatternSyntax::kPeft || !inventory.has_family_table;
   for (const ModuleInfo& info : inventory.modules) {
     if (info.same_as) continue;
-    Named whole{{}, info.kind};
+    const KindSet kinds = kinds_of(info);
+    Named whole{{}, info.kind, kinds};
     if (runtime_names) whole.names.push_back(info.path);
     std::vector<Named> parts;
     for (const ModulePart& part : info.parts) {
@@ -51,7 +74,7 @@ NameCensus::NameCensus(const Inventory& inventory, PatternSyntax syntax)
         whole.names.push_back(part.path);
         continue;
       }
-      parts.push_back({{part.path}, info.kind});
+      parts.push_back({{part.path}, info.kind, kinds});
       if (!runtime_names) continue;
       parts.back().names.push_back(component_path(info.path, part.component));
     }
@@ -65,6 +88,7 @@ void NameCensus::add(Named named) {
     others_.push_back(std::move(named));
     return;
   }
+  add_components(named);
   std::vector<std::string> lasts;
   for (const std::string& name : named.names) {
     std::string last(last_component(name));
@@ -78,26 +102,39 @@ void NameCensus::add(Named named) {
   linears_.push_back(std::move(named));
 }
 
+void NameCensus::add_components(const Named& named) {
+  for (const std::string& name : named.names) {
+    for (std::size_t begin = 0; begin <= name.size();) {
+      const std::size_t end = std::min(name.find('.', begin), name.size());
+      std::string part = name.substr(begin, end - begin);
+      if (known_components_.insert(part).second) {
+        components_.push_back(std::move(part));
+      }
+      begin = end + 1;
+    }
+  }
+}
+
 std::size_t NameCensus::count(const std::string& last_name) const {
   const auto found = counts_.find(last_name);
   return found == counts_.end() ? 0 : found->second;
 }
 
 std::size_t NameCensus::hits(const std::string& entry) const {
-  const std::optional<NamePattern> pattern = try_pattern(entry, syntax_);
-  if (!pattern) return 0;
-  return static_cast<std::size_t>(std::count_if(
-      linears_.begin(), linears_.end(),
-      [&](const Named& named) { return is_hit(*pattern, named.names); }));
+  const Candidate candidate(entry, syntax_);
+  if (!candidate.pattern) return 0;
+  return static_cast<std::size_t>(
+      std::count_if(linears_.begin(), linears_.end(), [&](const Named& named) {
+        return candidate.hits(named.names, named.kinds);
+      }));
 }
 
 std::map<LayerKind, std::size_t> NameCensus::other_kinds(
     const std::string& entry) const {
   std::map<LayerKind, std::size_t> kinds;
-  const std::optional<NamePattern> pattern = try_pattern(entry, syntax_);
-  if (!pattern) return kinds;
+  const Candidate candidate(entry, syntax_);
   for (const Named& named : others_) {
-    if (is_hit(*pattern, named.names)) ++kinds[named.kind];
+    if (candidate.hits(named.names, named.kinds)) ++kinds[named.kind];
   }
   return kinds;
 }

@@ -6,10 +6,12 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "graft/match/module_info.h"
 #include "graft/match/rule.h"
+#include "match/kind_term_internal.h"
 
 namespace graft {
 
@@ -21,6 +23,8 @@ class NameCensus {
   // Last components of what takes adapters, in order of appearance.
   const std::vector<std::string>& last_names() const { return last_names_; }
   std::size_t count(const std::string& last_name) const;
+  // Every component of every name, each once.
+  const std::vector<std::string>& components() const { return components_; }
 
   // Linear modules (or parts) that the entry would hit; 0 when malformed.
   std::size_t hits(const std::string& entry) const;
@@ -32,13 +36,17 @@ class NameCensus {
   struct Named {
     std::vector<std::string> names;
     LayerKind kind;
+    KindSet kinds;
   };
   void add(Named named);
+  void add_components(const Named& named);
 
   PatternSyntax syntax_;
   std::vector<Named> linears_;
   std::vector<Named> others_;
   std::vector<std::string> last_names_;
+  std::vector<std::string> components_;
+  std::unordered_set<std::string> known_components_;
   std::map<std::string, std::size_t> counts_;
 };
 

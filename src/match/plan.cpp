@@ -1,5 +1,5 @@
 // Sizes and names of a plan's parts. Entry points: Site, Plan,
-// compress_layers.
+// compress_layers, check_one_peft_file.
 #include "graft/match/plan.h"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 namespace graft {
 
 std::int64_t Site::parameter_count() const {
+  if (!has_shape()) return 0;
   const std::int64_t pair = experts * adapter.rank * (in + rows.size());
   return adapter.kind == AdapterKind::kDora ? pair + rows.size() : pair;
 }
@@ -51,12 +52,33 @@ std::string_view last_component(std::string_view path) {
   return path.substr(path.rfind('.') + 1);
 }
 
+bool Plan::has_shapes() const {
+  return std::all_of(sites.begin(), sites.end(),
+                     [](const Site& site) { return site.has_shape(); });
+}
+
 std::uint64_t Plan::trainable_parameters() const {
   return std::accumulate(
       sites.begin(), sites.end(), std::uint64_t{0},
       [](std::uint64_t sum, const Site& site) {
         return sum + static_cast<std::uint64_t>(site.parameter_count());
       });
+}
+
+void check_one_peft_file(const Plan& plan) {
+  const Site* dora = nullptr;
+  const Site* other = nullptr;
+  for (const Site& site : plan.sites) {
+    const bool is_dora = site.adapter.kind == AdapterKind::kDora;
+    (is_dora ? dora : other) = &site;
+  }
+  if (!dora || !other) return;
+  throw ConfigError(ErrorText{
+      .operation = "plan",
+      .what = "'" + dora->path() + "' gets dora and '" + other->path() +
+              "' gets " + std::string(adapter_kind_name(other->adapter.kind)) +
+              ": one PEFT file cannot hold both, its use_dora is one switch",
+      .hint = "Give every rule the same kind, or train two adapters"});
 }
 
 std::string compress_layers(std::vector<std::int64_t> layers) {

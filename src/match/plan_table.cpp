@@ -3,10 +3,14 @@
 #include <array>
 #include <cstdio>
 #include <map>
-#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "graft/match/plan.h"
 #include "match/component_path_internal.h"
+#include "match/folded_path_internal.h"
+#include "match/site_text_internal.h"
 #include "match/suggestion_text_internal.h"
 #include "match/text_table_internal.h"
 
@@ -15,62 +19,77 @@ namespace {
 
 using Align = TextTable::Align;
 
-std::string number_text(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.6g", value);
-  return text.data();
+constexpr std::size_t kListWidth = 20;  // columns of a list of layers
+
+// Sites of one entry with the same settings, path and shape.
+struct SiteGroup {
+  const Site* first = nullptr;
+  std::string folded;
+  LayerGrid grid;
+};
+
+// Equal for sites of one group; cheap, because a plan may have 50,000.
+std::string group_key(const Site& site, const std::string& folded) {
+  std::string out = folded;
+  const auto add = [&out](const auto& value) {
+    out.append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  const AdapterSettings& settings = site.adapter;
+  add(site.rows.end - site.rows.begin);
+  add(site.in);
+  add(settings.kind);
+  add(settings.rank);
+  add(settings.alpha);
+  add(settings.rslora);
+  add(settings.dropout);
+  add(settings.init);
+  return out;
 }
 
-// "q_proj + k_proj + v_proj"
-std::string hf_names(const Site& site) {
-  std::string out;
-  for (const std::string& path : site.hf_paths) {
-    if (!out.empty()) out += " + ";
-    out += last_component(path);
+// By settings first: each is a heading of its own.
+std::vector<std::vector<SiteGroup>> groups_of(
+    const Plan& plan, const std::vector<std::size_t>& sites,
+    const std::vector<std::string>& folded) {
+  std::vector<SiteGroup> groups;
+  std::unordered_map<std::string, std::size_t> index;
+  for (const std::size_t i : sites) {
+    const Site& site = plan.sites[i];
+    const auto [at, is_new] =
+        index.emplace(group_key(site, folded[i]), groups.size());
+    if (is_new) groups.push_back({&site, folded[i], {}});
+    groups[at->second].grid.add(site.layer, site.expert);
+  }
+  std::vector<std::vector<SiteGroup>> out;
+  std::map<std::string, std::size_t> blocks;
+  for (SiteGroup& group : groups) {
+    const auto [at, is_new] =
+        blocks.emplace(settings_text(*group.first), out.size());
+    if (is_new) out.emplace_back();
+    out[at->second].push_back(std::move(group));
   }
   return out;
 }
 
-// "linear_qkv", or "linear_q of linear_qkv" for a part.
-std::string runtime_name(const Site& site) {
-  const std::string module(last_component(site.module));
-  if (!site.parameter.empty()) return site.parameter + " of " + module;
-  return site.component.empty() ? module : site.component + " of " + module;
+std::string share_text(std::uint64_t part, std::uint64_t whole) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g",
+                100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  return text.data();
 }
 
-// Sites of one entry that differ only in their layer (or expert).
-struct SiteGroup {
-  const Site* first = nullptr;
-  std::size_t count = 0;
-  std::vector<std::int64_t> layers;
-  std::uint64_t parameters = 0;
-};
-
-std::vector<SiteGroup> groups_of(const Plan& plan,
-                                 const std::vector<std::size_t>& sites) {
-  using Key = std::tuple<std::string, std::string, std::int64_t, std::int64_t,
-                         std::int64_t, double, double>;
-  std::vector<SiteGroup> groups;
-  std::map<Key, std::size_t> index;
-  for (const std::size_t i : sites) {
-    const Site& site = plan.sites[i];
-    const Key key{
-        runtime_name(site), hf_names(site),     site.rows.size(), site.in,
-        site.adapter.rank,  site.adapter.alpha, site.scale};
-    const auto [at, is_new] = index.emplace(key, groups.size());
-    if (is_new) groups.push_back({&site, 0, {}, 0});
-    SiteGroup& group = groups[at->second];
-    ++group.count;
-    if (site.layer) group.layers.push_back(*site.layer);
-    group.parameters += static_cast<std::uint64_t>(site.parameter_count());
-  }
-  return groups;
+std::string counted(std::size_t count, const char* word) {
+  return with_separators(count) + " " + word + (count == 1 ? "" : "s");
 }
 
 class PlanTable {
  public:
-  explicit PlanTable(const Plan& plan)
-      : plan_(plan), table_(columns(plan.has_family_table)) {
+  explicit PlanTable(const Plan& plan) : plan_(plan) {
+    std::unordered_set<std::string> distinct;
+    for (const Site& site : plan.sites) {
+      folded_.push_back(site_fold(site));
+      distinct.insert(folded_.back());
+    }
+    labels_ = short_labels({distinct.begin(), distinct.end()});
     for (const EntryReport& report : plan.entries) {
       several_rules_ = several_rules_ || report.rule > 0;
     }
@@ -79,23 +98,16 @@ class PlanTable {
   std::string str() {
     add_header();
     for (const EntryReport& report : plan_.entries) {
-      if (!report.sites.empty()) add_sites(label(report), report.sites);
+      if (!report.sites.empty())
+        add_sites(label(report), report.sites, &report);
+      if (!report.adapt) add_held(report);
     }
-    add_sites("(no entry)", without_entry());
+    add_sites("every linear layer", without_entry(), nullptr);
     return title() + '\n' + table_.str() + unmatched() + '\n' + totals() +
            exclusions() + warnings();
   }
 
  private:
-  static std::vector<Align> columns(bool two_worlds) {
-    std::vector<Align> out{Align::kLeft, Align::kLeft};
-    if (two_worlds) out.push_back(Align::kLeft);
-    out.insert(out.end(),
-               {Align::kRight, Align::kLeft, Align::kRight, Align::kRight,
-                Align::kRight, Align::kRight, Align::kRight});
-    return out;
-  }
-
   std::string title() const {
     std::string out = "Plan for " + plan_.source;
     if (plan_.model_type) out += " (" + *plan_.model_type + ')';
@@ -108,13 +120,15 @@ class PlanTable {
   }
 
   void add_header() {
-    std::vector<std::string> cells{"entry", "module"};
-    if (plan_.has_family_table) cells.emplace_back("Hugging Face");
-    for (const char* cell : {"modules", "layers", "out x in", "rank", "alpha",
-                             "scale", "parameters"}) {
-      cells.emplace_back(cell);
-    }
-    table_.add_row(std::move(cells));
+    const bool two_worlds = plan_.has_family_table;
+    table_.add_row({"  module", two_worlds ? "Hugging Face" : "", "layers",
+                    has_experts() ? "experts" : "", "out x in", "modules",
+                    "parameters"});
+  }
+
+  bool has_experts() const {
+    return std::any_of(plan_.sites.begin(), plan_.sites.end(),
+                       [](const Site& site) { return site.expert; });
   }
 
   std::string label(const EntryReport& report) const {
@@ -135,52 +149,95 @@ class PlanTable {
     return out;
   }
 
-  void add_sites(std::string entry, const std::vector<std::size_t>& sites) {
-    for (const SiteGroup& group : groups_of(plan_, sites)) {
-      const Site& site = *group.first;
-      std::vector<std::string> cells{entry, runtime_name(site)};
-      if (plan_.has_family_table) cells.push_back(hf_names(site));
-      const std::string shape =
-          std::to_string(site.rows.size()) + " x " + std::to_string(site.in);
-      for (std::string cell :
-           {std::to_string(group.count), compress_layers(group.layers), shape,
-            std::to_string(site.adapter.rank), number_text(site.adapter.alpha),
-            number_text(site.scale), with_separators(group.parameters)}) {
-        cells.push_back(std::move(cell));
+  void add_held(const EntryReport& report) {
+    if (report.held == 0 && report.refusal.empty()) return;
+    table_.add_line(label(report) + "  (no adapter: " +
+                    (report.held > 0
+                         ? "holds " + counted(report.held, "module") + " back"
+                         : report.refusal) +
+                    ")");
+  }
+
+  // What else it hits: ", 4 taken earlier, 2 excluded".
+  static std::string misses(const EntryReport& report) {
+    std::string out;
+    if (report.shadowed > 0) {
+      out += ", " + with_separators(report.shadowed) + " taken earlier";
+    }
+    if (report.excluded > 0) {
+      out += ", " + with_separators(report.excluded) + " excluded";
+    }
+    return out;
+  }
+
+  void add_sites(const std::string& entry,
+                 const std::vector<std::size_t>& sites,
+                 const EntryReport* report) {
+    for (const auto& groups : groups_of(plan_, sites, folded_)) {
+      std::size_t count = 0;
+      for (const SiteGroup& group : groups) {
+        for (const LayerBlock& block : group.grid.blocks()) {
+          count += block.count;
+        }
       }
-      table_.add_row(std::move(cells));
-      entry.clear();
+      table_.add_line(entry + "  (" + counted(count, "module") +
+                      (report ? misses(*report) : "") + "; " +
+                      settings_text(*groups.front().first) + ')');
+      for (const SiteGroup& group : groups) {
+        for (const LayerBlock& block : group.grid.blocks()) {
+          add_block(group, block);
+        }
+      }
+    }
+  }
+
+  // Long lists go on below.
+  void add_block(const SiteGroup& group, const LayerBlock& block) {
+    const Site& site = *group.first;
+    const auto layers = split_list(compress_layers(block.layers), kListWidth);
+    const auto experts = split_list(compress_layers(block.experts), kListWidth);
+    const bool known = site.has_shape();
+    const std::uint64_t parameters =
+        block.count * static_cast<std::uint64_t>(site.parameter_count());
+    table_.add_row({"  " + labels_.at(group.folded),
+                    plan_.has_family_table ? hf_label(site.hf_paths) : "",
+                    layers[0], experts[0],
+                    known ? std::to_string(site.rows.size()) + " x " +
+                                std::to_string(site.in)
+                          : "?",
+                    with_separators(block.count),
+                    known ? with_separators(parameters) : "?"});
+    for (std::size_t i = 1; i < std::max(layers.size(), experts.size()); ++i) {
+      table_.add_row({"", "", i < layers.size() ? layers[i] : "",
+                      i < experts.size() ? experts[i] : ""});
     }
   }
 
   std::string unmatched() const {
     std::string out;
     for (const EntryReport& report : plan_.entries) {
-      if (report.sites.empty() && report.shadowed == 0) {
-        out += unmatched_sentence(report) + '\n';
+      if (is_unmatched(report)) {
+        out += wrap_text(unmatched_sentence(report), 2) + '\n';
       }
     }
     return out.empty() ? out : '\n' + out;
   }
 
   std::string totals() const {
+    std::string out = counted(plan_.sites.size(), "adapter");
+    if (!plan_.has_shapes()) {
+      return out + ", shapes and parameters unknown: names say neither\n";
+    }
     const std::uint64_t trainable = plan_.trainable_parameters();
-    std::string out = std::to_string(plan_.sites.size()) +
-                      (plan_.sites.size() == 1 ? " adapter, " : " adapters, ") +
-                      with_separators(trainable) + " trainable parameters";
+    out += ", " + with_separators(trainable) + " trainable parameters";
     if (plan_.base_parameters > 0) {
-      const double share = 100.0 * static_cast<double>(trainable) /
-                           static_cast<double>(plan_.base_parameters);
-      std::array<char, 32> text{};
-      std::snprintf(text.data(), text.size(), "%.3g", share);
-      out += ", " + std::string(text.data()) + " % of the base's " +
-             with_separators(plan_.base_parameters);
+      out += ", " + share_text(trainable, plan_.base_parameters) +
+             " % of the base's " + with_separators(plan_.base_parameters);
     }
     return out + '\n';
   }
 
   std::string exclusions() const {
-    constexpr std::size_t kShown = 3;
     std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
     for (const Exclusion& exclusion : plan_.exclusions) {
       const auto same = [&](const auto& row) {
@@ -194,14 +251,9 @@ class PlanTable {
     }
     std::string out;
     for (const auto& [reason, paths] : reasons) {
-      out += "left out (" + reason + "): ";
-      for (std::size_t i = 0; i < paths.size() && i < kShown; ++i) {
-        out += (i > 0 ? ", " : "") + paths[i];
-      }
-      if (paths.size() > kShown) {
-        out += " and " + std::to_string(paths.size() - kShown) + " more";
-      }
-      out += '\n';
+      out +=
+          wrap_text("left out (" + reason + "): " + folded_labels(paths), 2) +
+          '\n';
     }
     return out;
   }
@@ -209,13 +261,16 @@ class PlanTable {
   std::string warnings() const {
     std::string out;
     for (const std::string& warning : plan_.warnings) {
-      out += "warning: " + warning + '\n';
+      out += wrap_text("warning: " + warning, 2) + '\n';
     }
     return out;
   }
 
   const Plan& plan_;
-  TextTable table_;
+  TextTable table_{{Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft,
+                    Align::kRight, Align::kRight, Align::kRight}};
+  std::vector<std::string> folded_;  // of each site
+  std::map<std::string, std::string> labels_;
   bool several_rules_ = false;
 };
 

@@ -5,6 +5,7 @@
 
 #include "match/component_path_internal.h"
 #include "match/entry_set_internal.h"
+#include "match/kind_term_internal.h"
 #include "match/rule_run_internal.h"
 
 namespace graft {
@@ -44,6 +45,8 @@ std::vector<std::size_t> hits_of(const EntrySet& set, const Names& names) {
 struct RuntimeRule {
   EntrySet targets;
   EntrySet excludes;
+  KindTerms target_kinds;
+  KindTerms exclude_kinds;
   Rule rule;
 };
 
@@ -71,7 +74,7 @@ class RuntimeRun : public RuleRun {
     ModuleNames names = names_of(info);
     add_aliases(module, names);
     add_target_hits(info, names, out);
-    if (!rule_.excludes.empty()) add_exclusions(names, out);
+    if (!rule_.excludes.empty()) add_exclusions(info, names, out);
     return out;
   }
 
@@ -106,18 +109,21 @@ class RuntimeRun : public RuleRun {
     }
     std::vector<std::size_t> whole = hits_of(rule_.targets, names.whole);
     const auto& all_linear = rule_.targets.all_linear();
+    const KindTerms& terms = rule_.target_kinds;
+    const KindSet kinds = terms.empty() ? 0 : kinds_of(info);
     if (info.output_head) {
-      out.head_skipped = !all_linear.empty();
-    } else {
+      out.head_skipped = !all_linear.empty() || terms.ask_linear(whole);
+    }
+    terms.keep_kind(kinds, whole);
+    if (!info.output_head) {
       whole.insert(whole.end(), all_linear.begin(), all_linear.end());
       sort_unique(whole);
     }
     for (const std::size_t entry : whole) out.hits.push_back({entry, true, {}});
     for (std::size_t part = 0; part < names.parts.size(); ++part) {
-      for (const std::size_t entry :
-           hits_of(rule_.targets, names.parts[part])) {
-        add_part_hit(entry, part, out.hits);
-      }
+      std::vector<std::size_t> hits = hits_of(rule_.targets, names.parts[part]);
+      terms.keep_kind(kinds, hits);
+      for (const std::size_t entry : hits) add_part_hit(entry, part, out.hits);
     }
     std::sort(
         out.hits.begin(), out.hits.end(),
@@ -135,15 +141,19 @@ class RuntimeRun : public RuleRun {
     hits.push_back({entry, false, {part}});
   }
 
-  void add_exclusions(const ModuleNames& names, ModuleHits& out) {
-    add_exclusion(kWhole, hits_of(rule_.excludes, names.whole), out);
+  void add_exclusions(const ModuleInfo& info, const ModuleNames& names,
+                      ModuleHits& out) {
+    const KindSet kinds = rule_.exclude_kinds.empty() ? 0 : kinds_of(info);
+    add_exclusion(kWhole, kinds, hits_of(rule_.excludes, names.whole), out);
     for (std::size_t part = 0; part < names.parts.size(); ++part) {
-      add_exclusion(part, hits_of(rule_.excludes, names.parts[part]), out);
+      add_exclusion(part, kinds, hits_of(rule_.excludes, names.parts[part]),
+                    out);
     }
   }
 
-  void add_exclusion(std::size_t part, const std::vector<std::size_t>& hits,
-                     ModuleHits& out) {
+  void add_exclusion(std::size_t part, KindSet kinds,
+                     std::vector<std::size_t> hits, ModuleHits& out) {
+    rule_.exclude_kinds.keep_kind(kinds, hits);
     if (hits.empty()) return;
     for (const std::size_t entry : hits) exclude_used_[entry] = true;
     out.exclusions.push_back(
@@ -167,6 +177,9 @@ class CompiledRuntimeRule : public CompiledRule {
 
   std::optional<std::size_t> match_one(
       std::string_view name, std::string_view full_name) const override {
+    if (!rule_.target_kinds.empty() || !rule_.exclude_kinds.empty()) {
+      return match_kinds(name, full_name);
+    }
     const bool excluded =
         !rule_.excludes.empty() &&
         rule_.excludes.first_hit(name, full_name) != EntrySet::kNoHit;
@@ -180,6 +193,22 @@ class CompiledRuntimeRule : public CompiledRule {
   }
 
  private:
+  // match_one where some entry asks for a kind, which the name has to tell.
+  std::optional<std::size_t> match_kinds(std::string_view name,
+                                         std::string_view full_name) const {
+    const KindSet kinds = kinds_of_name(full_name);
+    std::vector<std::size_t> hits;
+    rule_.excludes.collect(name, full_name, hits);
+    rule_.exclude_kinds.keep_kind(kinds, hits);
+    if (!hits.empty()) return std::nullopt;
+    if (rule_.rule.targets.empty()) return 0;
+    hits = rule_.targets.all_linear();
+    rule_.targets.collect(name, full_name, hits);
+    rule_.target_kinds.keep_kind(kinds, hits);
+    if (hits.empty()) return std::nullopt;
+    return *std::min_element(hits.begin(), hits.end());
+  }
+
   RuntimeRule rule_;
 };
 
@@ -229,13 +258,16 @@ std::unique_ptr<CompiledRule> compile_runtime_rule(
         "alpha_pattern and modules_to_save need syntax peft: got " +
         std::string(pattern_syntax_name(rule.syntax)));
   }
-  EntrySet targets(rule.targets, rule.syntax, problems);
-  EntrySet excludes(rule.excludes, rule.syntax, problems);
+  KindTerms target_kinds(rule.targets, rule.syntax, problems);
+  KindTerms exclude_kinds(rule.excludes, rule.syntax, problems);
+  EntrySet targets(target_kinds.patterns(), rule.syntax, problems);
+  EntrySet excludes(exclude_kinds.patterns(), rule.syntax, problems);
   if (!excludes.all_linear().empty()) {
     problems.push_back("match: exclude entry 'all-linear' leaves nothing");
   }
   return std::make_unique<CompiledRuntimeRule>(
-      RuntimeRule{std::move(targets), std::move(excludes), rule});
+      RuntimeRule{std::move(targets), std::move(excludes),
+                  std::move(target_kinds), std::move(exclude_kinds), rule});
 }
 
 }  // namespace graft

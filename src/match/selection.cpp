@@ -9,8 +9,9 @@
 #include "graft/base/error.h"
 #include "match/component_path_internal.h"
 #include "match/entry_advice_internal.h"
+#include "match/entry_set_internal.h"
+#include "match/kind_term_internal.h"
 #include "match/megatron_lint_internal.h"
-#include "match/suggestion_text_internal.h"
 
 namespace graft {
 namespace {
@@ -21,26 +22,22 @@ struct Claim {
   std::size_t part = kWhole;
   std::size_t rule = 0;
   std::size_t entry = kNoEntry;
+
+  // A whole module overlaps its parts also where sizes are unknown.
+  bool overlaps(const Claim& other) const {
+    return part == kWhole || other.part == kWhole || rows.overlaps(other.rows);
+  }
 };
 
 class Selection {
  public:
   Selection(const Inventory& inventory, const std::vector<Rule>& rules,
-            const std::vector<std::unique_ptr<CompiledRule>>& compiled)
+            const CompiledRules& compiled)
       : inventory_(inventory), rules_(rules) {
     for (std::size_t rule = 0; rule < rules.size(); ++rule) {
       runs_.push_back(compiled[rule]->start(inventory));
       first_report_.push_back(plan_.entries.size());
-      for (const std::string& entry : runs_.back()->entries()) {
-        EntryReport& report = plan_.entries.emplace_back();
-        report.rule = rule;
-        report.entry = entry;
-        const std::size_t index =
-            plan_.entries.size() - 1 - first_report_[rule];
-        if (index < rules[rule].places.size()) {
-          report.place = rules[rule].places[index];
-        }
-      }
+      add_reports(rule, rules[rule], runs_.back()->entries(), plan_);
     }
   }
 
@@ -54,10 +51,18 @@ class Selection {
     for (std::size_t rule = 0; rule < runs_.size(); ++rule) finish_rule(rule);
     for (const auto& rule_run : runs_) append(rule_run->problems(), problems_);
     throw_problems();
-    drop_outdated_exclusions();
+    drop_outdated_exclusions(plan_);
     advise_unmatched(inventory_, rules_, plan_);
     add_warnings();
     return std::move(plan_);
+  }
+
+  std::vector<HitTrace> trace(std::size_t module) {
+    std::vector<HitTrace> out;
+    trace_ = &out;
+    add_module(module);
+    trace_ = nullptr;
+    return out;
   }
 
  private:
@@ -86,6 +91,7 @@ class Selection {
       const ModuleHits hits = runs_[rule]->hits(module);
       if (hits.head_skipped && hits.hits.empty()) {
         exclude(inventory_.modules[module].path, "output head");
+        trace_skipped_head(rule);
       }
       for (const EntryHit& hit : hits.hits) add_hit(module, rule, hit, hits);
     }
@@ -93,7 +99,44 @@ class Selection {
                      [](const Claim& a, const Claim& b) {
                        return a.rows.begin < b.rows.begin;
                      });
-    for (const Claim& claim : claims_) add_site(module, claim);
+    for (const Claim& claim : claims_) {
+      if (rules_[claim.rule].adapt) {
+        add_site(module, claim);
+      } else {
+        hold(module, claim);
+      }
+    }
+  }
+
+  void trace_hit(const Claim& claim, TrialOutcome outcome,
+                 std::string reason = {}) {
+    if (!trace_) return;
+    trace_->push_back(
+        {claim.rule, claim.entry, claim.part, outcome, std::move(reason)});
+  }
+
+  void trace_skipped_head(std::size_t rule) {
+    if (!trace_) return;
+    const auto& entries = runs_[rule]->entries();
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (is_all_linear(entries[i]) ||
+          is_linear_kind_entry(entries[i], rules_[rule].syntax)) {
+        trace_hit({{}, kWhole, rule, i}, TrialOutcome::kHeadSkipped);
+      }
+    }
+  }
+
+  // "rule 2, entry 'q_proj', has these rows"
+  std::string owner_text(const Claim& owner, const Claim& claim) const {
+    std::string out;
+    if (rules_.size() > 1 && owner.rule != claim.rule) {
+      out = "rule " + std::to_string(owner.rule + 1);
+    }
+    if (owner.entry != kNoEntry) {
+      out += (out.empty() ? "entry '" : ", entry '") +
+             runs_[owner.rule]->entries()[owner.entry] + "',";
+    }
+    return out + " has " + (claim.part == kWhole ? "it" : "these rows");
   }
 
   // What a rule says beyond its hits on layers.
@@ -172,10 +215,13 @@ class Selection {
     return nullptr;
   }
 
-  bool is_taken_earlier(RowSet rows, std::size_t rule) const {
-    return std::any_of(claims_.begin(), claims_.end(), [&](const Claim& claim) {
-      return claim.rule < rule && claim.rows.overlaps(rows);
-    });
+  // A claim of an earlier rule on these rows, or null.
+  const Claim* earlier_owner(const Claim& claim) const {
+    const auto found =
+        std::find_if(claims_.begin(), claims_.end(), [&](const Claim& other) {
+          return other.rule < claim.rule && other.overlaps(claim);
+        });
+    return found == claims_.end() ? nullptr : &*found;
   }
 
   // The whole layer stays one unit unless the rule wants parts, or some of its
@@ -189,7 +235,7 @@ class Selection {
     bool split = rules_[rule].adapter.kind == AdapterKind::kCanonicalLora;
     for (const std::size_t part : parts) {
       split = split || exclusion_of(hits, part) ||
-              is_taken_earlier(info.parts[part].rows, rule);
+              earlier_owner({info.parts[part].rows, part, rule, hit.entry});
     }
     return split ? parts : std::vector<std::size_t>{kWhole};
   }
@@ -206,11 +252,14 @@ class Selection {
         exclude(exclusion->part == kWhole ? info.path : part_path(info, part),
                 exclusion->reason);
         excluded = true;
-      } else if (is_taken_earlier(claim.rows, rule) ||
-                 is_taken_here(info, claim)) {
+        trace_hit(claim, TrialOutcome::kExcluded, exclusion->reason);
+      } else if (const Claim* owner = owner_of(info, claim)) {
         shadowed = true;
+        trace_hit(claim, TrialOutcome::kTaken, owner_text(*owner, claim));
       } else {
         claims_.push_back(claim);
+        trace_hit(claim, rules_[rule].adapt ? TrialOutcome::kWins
+                                            : TrialOutcome::kHolds);
       }
     }
     if (report && shadowed) ++report->shadowed;
@@ -222,18 +271,17 @@ class Selection {
     return component_path(info.path, info.parts[part].component);
   }
 
-  // An earlier entry of the same rule has these rows; in another form it is a
-  // problem.
-  bool is_taken_here(const ModuleInfo& info, const Claim& claim) {
+  // Who has these rows already, or null. Within a rule it is a problem when an
+  // earlier entry has them in another form.
+  const Claim* owner_of(const ModuleInfo& info, const Claim& claim) {
+    if (const Claim* owner = earlier_owner(claim)) return owner;
     for (const Claim& other : claims_) {
-      if (other.rule != claim.rule || !other.rows.overlaps(claim.rows)) {
-        continue;
-      }
-      if (other.rows == claim.rows) return true;
-      add_conflict(info, claim, other);
-      return true;
+      if (other.rule != claim.rule || !other.overlaps(claim)) continue;
+      const bool same = other.rows == claim.rows && other.part == claim.part;
+      if (!same && rules_[claim.rule].adapt) add_conflict(info, claim, other);
+      return &other;
     }
-    return false;
+    return nullptr;
   }
 
   void add_conflict(const ModuleInfo& info, const Claim& claim,
@@ -250,6 +298,17 @@ class Selection {
         .hint = "Choose one fused adapter or one for each "
                 "projection; with rules, the first hit wins"}
                             .str());
+  }
+
+  // Rows of a rule with adapt: false.
+  void hold(std::size_t module, const Claim& claim) {
+    const ModuleInfo& info = inventory_.modules[module];
+    std::string reason = "rule " + std::to_string(claim.rule + 1) + ", ";
+    if (EntryReport* report = report_of(claim.rule, claim.entry)) {
+      ++report->held;
+      reason += "'" + report->entry + "', ";
+    }
+    exclude(part_path(info, claim.part), reason + "adapt: false");
   }
 
   void add_site(std::size_t module, const Claim& claim) {
@@ -299,34 +358,13 @@ class Selection {
                             .str());
   }
 
-  // An exclusion that a later rule overrode says nothing true any more.
-  void drop_outdated_exclusions() {
-    if (plan_.exclusions.empty()) return;
-    std::set<std::string> adapted;
-    for (const Site& site : plan_.sites) {
-      adapted.insert(site.path());
-    }
-    std::set<std::pair<std::string, std::string>> seen;
-    std::vector<Exclusion> kept;
-    for (Exclusion& exclusion : plan_.exclusions) {
-      if (adapted.count(exclusion.path)) continue;
-      if (!seen.emplace(exclusion.path, exclusion.reason).second) continue;
-      kept.push_back(std::move(exclusion));
-    }
-    plan_.exclusions = std::move(kept);
-  }
-
   void add_warnings() {
-    append(lint_megatron(inventory_, rules_), plan_.warnings);
+    plan_.dot_differences = lint_megatron(inventory_, rules_);
+    append(dot_warnings(plan_.dot_differences), plan_.warnings);
     for (const auto& rule_run : runs_) {
       append(rule_run->warnings(), plan_.warnings);
     }
-    for (const EntryReport& report : plan_.entries) {
-      if (!report.sites.empty() || report.shadowed == 0) continue;
-      plan_.warnings.push_back(
-          quoted_entry(report) + " adds nothing: earlier entries take all " +
-          std::to_string(report.shadowed) + " modules that it hits");
-    }
+    warn_of_shadowed_entries(plan_);
   }
 
   const Inventory& inventory_;
@@ -338,13 +376,25 @@ class Selection {
   std::set<std::pair<std::size_t, std::size_t>> conflicts_;
   std::set<std::string> adapted_parameters_;
   std::vector<std::string> problems_;
+  std::vector<HitTrace>* trace_ = nullptr;
 };
 
 }  // namespace
 
 Plan select_sites(const Inventory& inventory, const std::vector<Rule>& rules,
-                  const std::vector<std::unique_ptr<CompiledRule>>& compiled) {
+                  const CompiledRules& compiled) {
   return Selection(inventory, rules, compiled).run();
+}
+
+std::vector<std::vector<HitTrace>> trace_modules(
+    const Inventory& inventory, const std::vector<Rule>& rules,
+    const CompiledRules& compiled, const std::vector<std::size_t>& modules) {
+  Selection selection(inventory, rules, compiled);
+  std::vector<std::vector<HitTrace>> out;
+  for (const std::size_t module : modules) {
+    out.push_back(selection.trace(module));
+  }
+  return out;
 }
 
 }  // namespace graft

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "match/explanation_internal.h"
 #include "match/rule_run_internal.h"
 #include "match/selection_internal.h"
 
@@ -31,7 +32,7 @@ void throw_problems(const std::vector<std::string>& problems) {
 
 struct Selector::State {
   std::vector<Rule> rules;
-  std::vector<std::unique_ptr<CompiledRule>> compiled;
+  CompiledRules compiled;
 };
 
 Selector Selector::compile(std::vector<Rule> rules) {
@@ -54,6 +55,12 @@ Selector& Selector::operator=(Selector&&) noexcept = default;
 
 Plan Selector::select(const Inventory& inventory) const {
   return select_sites(inventory, state_->rules, state_->compiled);
+}
+
+Explanation Selector::explain(const Inventory& inventory,
+                              std::string_view path) const {
+  return explain_module(inventory, state_->rules, state_->compiled,
+                        std::string(path));
 }
 
 std::optional<std::size_t> Selector::match_one(

@@ -1,5 +1,5 @@
 // The errors and warnings for entries that selected nothing. Entry points:
-// check_unmatched, unmatched_sentence.
+// check_unmatched, is_unmatched, unmatched_sentence.
 #include "graft/base/error.h"
 #include "graft/match/plan.h"
 #include "match/entry_set_internal.h"
@@ -8,9 +8,7 @@
 namespace graft {
 namespace {
 
-bool is_unmatched(const EntryReport& report) {
-  return report.sites.empty() && report.shadowed == 0;
-}
+constexpr std::size_t kMostErrors = 8;  // sentences in one message
 
 // "q_proj (28 modules), o_proj (28)"
 std::string suggestion_text(const EntryReport& report) {
@@ -35,6 +33,11 @@ bool is_misunderstanding(const EntryReport& report, const Rule& rule) {
 
 }  // namespace
 
+bool is_unmatched(const EntryReport& report) {
+  if (!report.adapt && !report.refusal.empty()) return false;
+  return report.sites.empty() && report.shadowed == 0 && report.held == 0;
+}
+
 std::string quoted_entry(const EntryReport& report) {
   const std::string entry = "'" + report.entry + "'";
   return report.place.empty() ? entry : report.place + ": " + entry;
@@ -50,7 +53,12 @@ std::string unmatched_sentence(const EntryReport& report) {
   }
   out += '.';
   const std::string nearest = suggestion_text(report);
-  if (!nearest.empty()) out += " Nearest: " + nearest + '.';
+  if (nearest.empty()) return out;
+  const std::string lead =
+      report.suggestion_world.empty()
+          ? "Nearest"
+          : "Found in the " + report.suggestion_world + " naming as";
+  out += " " + lead + ": " + nearest + '.';
   return out;
 }
 
@@ -78,13 +86,18 @@ std::vector<std::string> check_unmatched(const Plan& plan,
       warnings.push_back(unmatched_sentence(report));
       continue;
     }
-    if (!errors.empty()) errors += ' ';
-    errors += unmatched_sentence(report);
+    if (count < kMostErrors) {
+      if (!errors.empty()) errors += ' ';
+      errors += unmatched_sentence(report);
+    }
     ++count;
     allowable = allowable || !misunderstood;
   }
   if (errors.empty()) return warnings;
   if (count == 0) throw ConfigError("plan: " + errors);
+  if (count > kMostErrors) {
+    errors += " And " + std::to_string(count - kMostErrors) + " more.";
+  }
   std::string hint = count == 1 ? " Fix the entry" : " Fix the entries";
   if (allowable) hint += ", or set allow_unmatched: true";
   throw ConfigError("plan: " + errors + hint + '.');

@@ -9,6 +9,7 @@
 #include "graft/nn/embedding.h"
 #include "graft/nn/linear_slot.h"
 #include "graft/peft/peft.h"
+#include "match/folded_path_internal.h"
 #include "peft/live_inventory_internal.h"
 #include "peft/module_walk_internal.h"
 
@@ -97,6 +98,7 @@ ModuleInfo describe_module(const WalkStep& step, ParameterCounter& counter) {
   info.path = step.path();
   info.kind = step.kind;
   info.layer = step.layer;
+  info.expert = path_numbers(info.path).expert;
   info.parameter_count = counter.count_direct(step.module);
   if (const auto* slot = dynamic_cast<const nn::LinearSlot*>(&step.module)) {
     describe_slot(*slot, info);

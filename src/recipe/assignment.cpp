@@ -125,6 +125,27 @@ YAML::Node targets_of(const YAML::Node& rule) {
   return YAML::Node(YAML::NodeType::Undefined);
 }
 
+using RuleRow = OptionRow<AdapterSelection>;
+
+const RuleRow* rule_row_or_null(const std::string& key) {
+  if (adapt_row().info.key == key) return &adapt_row();
+  const auto row = std::ranges::find_if(
+      selection_rows(), [&](const auto& r) { return r.info.key == key; });
+  return row == selection_rows().end() ? nullptr : &*row;
+}
+
+// A key that a person wrote and that nothing reads would mislead.
+void check_adapt(const AdapterSelection& rule,
+                 const std::set<std::string>& seen, const std::string& place,
+                 Problems& problems) {
+  if (rule.adapt) return;
+  for (const std::string& key : seen) {
+    if (!is_setting_key(key)) continue;
+    problems.add(place, "in a rule: " + key + " has no meaning beside " +
+                            "adapt: false");
+  }
+}
+
 void parse_rule(const YAML::Node& node, const std::string& place,
                 AdapterSelection& rule, Problems& problems) {
   if (!node.IsMap()) {
@@ -134,9 +155,8 @@ void parse_rule(const YAML::Node& node, const std::string& place,
   std::set<std::string> seen;
   for (const auto& entry : node) {
     const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
-    const auto row = std::ranges::find_if(
-        selection_rows(), [&](const auto& r) { return r.info.key == key; });
-    if (row == selection_rows().end()) {
+    const RuleRow* row = rule_row_or_null(key);
+    if (!row) {
       problems.add(place, "in a rule: " + unknown_key_text("adapter." + key));
       continue;
     }
@@ -149,6 +169,7 @@ void parse_rule(const YAML::Node& node, const std::string& place,
       problems.add(place, "in a rule: " + key + ": " + problem.text);
     }
   }
+  check_adapt(rule, seen, place, problems);
   if (!seen.contains("targets")) {
     problems.add(place, "a rule needs targets");
   }

@@ -44,6 +44,7 @@ constexpr std::string_view kLayers =
     "graft selects layers by patterns: targets: [\"*.layers.{0..3}.*\"]";
 
 constexpr Words kWords[] = {
+    {"adapt", "a rule has it: rules: [{targets: [...], adapt: false}]"},
     {"r", kRank},
     {"lora_r", kRank},
     {"lora_rank", kRank},

@@ -44,6 +44,13 @@ OptionRow<Owner> field_row(OptionInfo info, Access access, Codec codec) {
 // The keys that adapter: and every rule share, without "adapter." in front.
 const std::vector<OptionRow<AdapterSelection>>& selection_rows();
 
+// The further key of a rule: adapt.
+const OptionRow<AdapterSelection>& adapt_row();
+// Keys that say what a hit gets: they mean nothing beside adapt: false.
+bool is_setting_key(std::string_view key);
+// Rules without `targets` beside them select alone only if one of them adapts.
+bool some_rule_adapts(const AdapterOptions& options);
+
 // Every key but adapter.rules, in printing order.
 const std::vector<OptionRow<Recipe>>& option_rows();
 

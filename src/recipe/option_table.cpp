@@ -289,7 +289,7 @@ const std::vector<OptionInfo>& recipe_options() {
       if (row.info.key == "adapter.init") {
         out.push_back({recipe::kRulesKey, "list of mappings",
                        "Rules that come first, each with targets and any of "
-                       "the keys above.",
+                       "the keys above, or adapt: false.",
                        "", "[]"});
       }
     }

@@ -9,9 +9,11 @@ namespace {
 std::string rule_text(const AdapterSelection& rule) {
   std::string out;
   for (const auto& row : recipe::selection_rows()) {
+    if (!rule.adapt && recipe::is_setting_key(row.info.key)) continue;
     out += (out.empty() ? "" : ", ") + std::string(row.info.key) + ": " +
            row.print(rule);
   }
+  if (!rule.adapt) out += ", adapt: false";
   return "{" + out + "}";
 }
 
@@ -28,7 +30,7 @@ std::string rules_text(const std::vector<AdapterSelection>& rules) {
 bool is_unwritten(const Recipe& recipe, std::string_view key) {
   if (recipe.method == "full" && key.starts_with("adapter.")) return true;
   return key == "adapter.targets" && !recipe.adapter.targets_written &&
-         !recipe.adapter.rules.empty();
+         recipe::some_rule_adapts(recipe.adapter);
 }
 
 }  // namespace

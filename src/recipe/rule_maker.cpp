@@ -1,6 +1,9 @@
 // From adapter options to the rules that a Selector compiles. Entry point:
 // make_rules.
+#include <algorithm>
+
 #include "graft/recipe/recipe.h"
+#include "recipe/option_row_internal.h"
 
 namespace graft {
 namespace {
@@ -11,6 +14,7 @@ Rule make_rule(const AdapterSelection& selection, bool written) {
   rule.targets = selection.targets.entries;
   rule.places = selection.targets.places;
   rule.excludes = selection.exclude.entries;
+  rule.adapt = selection.adapt;
   rule.syntax = selection.syntax;
   rule.adapter = selection.settings;
   rule.peft.targets_regex =
@@ -24,12 +28,16 @@ Rule make_rule(const AdapterSelection& selection, bool written) {
 
 }  // namespace
 
+bool recipe::some_rule_adapts(const AdapterOptions& options) {
+  return std::ranges::any_of(options.rules, &AdapterSelection::adapt);
+}
+
 std::vector<Rule> make_rules(const AdapterOptions& options) {
   std::vector<Rule> rules;
   for (const AdapterSelection& rule : options.rules) {
     rules.push_back(make_rule(rule, true));
   }
-  if (options.targets_written || options.rules.empty()) {
+  if (options.targets_written || !recipe::some_rule_adapts(options)) {
     rules.push_back(make_rule(options.base, options.targets_written));
   }
   return rules;

@@ -1,4 +1,7 @@
-// The keys that adapter: and every rule share. Entry point: selection_rows.
+// The keys that adapter: and every rule share, and the one that only a rule
+// has. Entry points: selection_rows, adapt_row, is_setting_key.
+#include <algorithm>
+
 #include "recipe/option_row_internal.h"
 
 namespace graft::recipe {
@@ -81,6 +84,20 @@ const std::vector<Row>& selection_rows() {
     return out;
   }();
   return rows;
+}
+
+const Row& adapt_row() {
+  static const Row kRow = row(
+      {"adapt", "true | false",
+       "False: what the rule hits gets no adapter, by no later rule either."},
+      [](auto& s) -> auto& { return s.adapt; }, BooleanCodec{});
+  return kRow;
+}
+
+bool is_setting_key(std::string_view key) {
+  return key == "kind" || std::ranges::any_of(how_rows(), [&](const Row& row) {
+           return row.info.key == key;
+         });
 }
 
 }  // namespace graft::recipe

@@ -38,6 +38,18 @@ TEST(Match, excludes) {
             "q_proj\tmodel.layers.0.self_attn.q_proj\n");
 }
 
+// Names alone say what is an expert, attention or a head.
+TEST(Match, kinds) {
+  const std::string names =
+      "m.layers.0.mlp.experts.3.up\nm.layers.0.self_attn.q\nlm_head\n";
+  EXPECT_EQ(hits({"--target", "kind=expert", "--target", "kind=head"}, names),
+            "kind=expert\tm.layers.0.mlp.experts.3.up\nkind=head\tlm_head\n");
+  EXPECT_EQ(hits({"--target", "*", "--exclude", "kind=linear"}, names),
+            "*\tlm_head\n");
+  expect_error(run_graft({"match", "--target", "kind=exprt"}, names), 2,
+               {"unknown kind", "Nearest: kind=expert"});
+}
+
 // Dots are literal in a glob and any character in the reference's syntax.
 TEST(Match, syntaxes_differ_where_they_should) {
   const std::string pattern = "*.layers.1.*";

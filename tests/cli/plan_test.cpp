@@ -155,6 +155,108 @@ TEST(Plan, model_of_the_local_cache) {
   expect_quiet_success(outcome);
 }
 
+TEST(Plan, explains_a_module_and_a_part) {
+  const Outcome outcome =
+      plan({"--target", "q_proj", "--exclude", "*.layers.0.*", "--explain",
+            "model.layers.1.self_attn.q_proj", "--explain",
+            "decoder.layers.0.self_attention.linear_q"});
+  expect_quiet_success(outcome);
+  EXPECT_THAT(outcome.out, HasSubstr("won by"));
+  EXPECT_THAT(outcome.out, HasSubstr("exclude entry '*.layers.0.*' of rule 1"));
+  EXPECT_THAT(outcome.out, testing::Not(HasSubstr("Plan for")));
+  const Outcome as_json =
+      plan({"--json", "--explain", "model.layers.1.mlp.down_proj"});
+  expect_quiet_success(as_json);
+  EXPECT_EQ(json::parse(as_json.out).at("explanations").size(), 1u);
+  expect_error(plan({"--explain", "model.layers.1.mlp.down_porj"}), 2,
+               {"down_porj", "Nearest: model.layers.1.mlp.down_proj"});
+}
+
+TEST(Plan, compares_two_selections) {
+  const TemporaryDirectory directory;
+  const auto other =
+      directory.write("other.yaml",
+                      "model: elsewhere\nadapter: {targets: [o_proj, up_proj], "
+                      "rank: 64}\n");
+  const Outcome outcome = plan({"--target", "o_proj", "--target", "down_proj",
+                                "--diff", other.string()});
+  expect_quiet_success(outcome);
+  EXPECT_THAT(outcome.out, HasSubstr("4 gained, 4 lost, 4 changed"));
+  EXPECT_THAT(outcome.out, HasSubstr("rank 32 -> 64"));
+  const Outcome as_json = plan({"--json", "--diff", other.string()});
+  EXPECT_EQ(json::parse(as_json.out).at("diff").at("changed").size(), 4u);
+  const auto typo = directory.write("typo.yaml", "adapter: {targets: o_porj}");
+  EXPECT_EQ(plan({"--diff", typo.string()}).code, 2);
+  EXPECT_EQ(plan({"--diff", "absent.yaml"}).code, 2);
+}
+
+TEST(Plan, draws_a_tree) {
+  const Outcome outcome = plan({"--target", "q_proj", "--tree"});
+  expect_quiet_success(outcome);
+  EXPECT_THAT(outcome.out, HasSubstr("decoder.layers.{0-3}"));
+  expect_error(plan({"--tree", "--json"}), 2, {"--tree"});
+}
+
+TEST(Plan, ordered_rules_from_every_place) {
+  const std::string rules =
+      "[{targets: kind=mlp, adapt: false}, {targets: "
+      "[\"kind=attention:*.layers.{2..}.*\"], rank: 64}]";
+  const TemporaryDirectory directory;
+  const auto recipe = directory.write(
+      "recipe.yaml", "model: \"" + tiny_model().string() +
+                         "\"\nadapter: {targets: all-linear, rank: 8, rules: " +
+                         rules + "}\n");
+  const auto base = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"plan", tiny_model().string(), "--json",
+                                 "--target", "all-linear", "--rank", "8"});
+    return run_graft(std::move(words));
+  };
+  const auto sites = [](const Outcome& outcome) {
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return json::parse(outcome.out).at("sites");
+  };
+  const json from_file = sites(run_graft({"plan", recipe, "--json"}));
+  EXPECT_EQ(from_file.size(), 8u);
+  EXPECT_EQ(from_file.at(0).at("adapter").at("rank"), 8);
+  EXPECT_EQ(from_file.at(7).at("adapter").at("rank"), 64);
+  EXPECT_EQ(sites(base({"--rules", rules})), from_file);
+  EXPECT_EQ(sites(base({"--set", "adapter.rules=" + rules})), from_file);
+}
+
+TEST(Plan, names_on_standard_input) {
+  const Outcome outcome = run_graft(
+      {"plan", "-", "--target", "kind=expert"},
+      "model.layers.0.mlp.experts.0.up\nmodel.layers.0.mlp.experts.1.up\n"
+      "model.layers.1.mlp.experts.0.up\nmodel.layers.1.mlp.experts.1.up\n"
+      "lm_head\n");
+  expect_quiet_success(outcome);
+  EXPECT_THAT(outcome.out, HasSubstr("up      0-1     0-1             ?"));
+  EXPECT_THAT(outcome.out, HasSubstr("4 adapters, shapes and parameters"));
+  expect_error(run_graft({"plan", "-"}, ""), 3, {"standard input"});
+  const Outcome typo = run_graft({"plan", "-", "--target", "uo"}, "a.up\n");
+  EXPECT_EQ(typo.code, 2);
+  EXPECT_THAT(typo.err, HasSubstr("Nearest: up (1 module)"));
+}
+
+TEST(Plan, config_alone_is_enough) {
+  const TemporaryDirectory model;
+  fs::copy_file(tiny_model() / "config.json", model.path() / "config.json");
+  const Outcome alone = run_graft({"plan", model.path(), "--json"});
+  EXPECT_EQ(alone.code, 0);
+  ASSERT_EQ(warnings_of(alone).size(), 1u);
+  const Outcome whole = plan({"--json"});
+  EXPECT_EQ(json::parse(alone.out).at("sites"),
+            json::parse(whole.out).at("sites"));
+}
+
+TEST(Plan, one_safetensors_file_is_enough) {
+  const Outcome outcome =
+      run_graft({"plan", (tiny_model() / "model.safetensors").string(),
+                 "--target", "q_proj"});
+  expect_quiet_success(outcome);
+  EXPECT_THAT(outcome.out, HasSubstr("4 adapters, "));
+}
+
 TEST(Plan, damaged_checkpoints) {
   const std::string good = bytes_of(tiny_model() / "model.safetensors");
   const std::vector<std::pair<std::string, std::string>> rows = {

@@ -1,10 +1,17 @@
 // A small model of the Llama kind, as formats would describe it.
 #include "match/model_inventory.h"
 
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
 #include <regex>
 #include <utility>
 
 #include "graft/match/selector.h"
+#include "match/folded_path_internal.h"
+#include "match/kind_term_internal.h"
+#include "support/shared_data.h"
 
 namespace graft::test {
 namespace {
@@ -101,6 +108,60 @@ Inventory make_hf_names_inventory(std::int64_t layers) {
   return out;
 }
 
+Inventory make_moe_inventory() {
+  Inventory out;
+  out.source = "models/moe";
+  out.model_type = "some_moe";
+  const auto add = [&](const std::string& path, LayerKind kind, std::int64_t in,
+                       std::int64_t rows) {
+    ModuleInfo info = module(path, kind, in, rows);
+    const PathNumbers numbers = path_numbers(path);
+    info.layer = numbers.layer;
+    info.expert = numbers.expert;
+    info.output_head = is_head_name(info.name());
+    info.parameter_count = static_cast<std::uint64_t>(in * rows);
+    out.total_parameters += info.parameter_count;
+    out.modules.push_back(std::move(info));
+  };
+  const auto add_mlp = [&](const std::string& path, std::int64_t width) {
+    add(path + ".gate_proj", LayerKind::kLinear, kHidden, width);
+    add(path + ".up_proj", LayerKind::kLinear, kHidden, width);
+    add(path + ".down_proj", LayerKind::kLinear, width, kHidden);
+  };
+  add("model.embed_tokens", LayerKind::kEmbedding, kVocabulary, kHidden);
+  for (int layer = 0; layer < 4; ++layer) {
+    const std::string path = "model.layers." + std::to_string(layer);
+    add(path + ".input_layernorm", LayerKind::kNorm, 0, 0);
+    for (const char* name : {"q_proj", "k_proj", "v_proj", "o_proj"}) {
+      add(path + ".self_attn." + name, LayerKind::kLinear, kHidden, kHidden);
+    }
+    if (layer == 0) {
+      add_mlp(path + ".mlp", kWidth);
+      continue;
+    }
+    add(path + ".mlp.gate", LayerKind::kRouter, kHidden, 4);
+    for (int expert = 0; expert < 4; ++expert) {
+      add_mlp(path + ".mlp.experts." + std::to_string(expert), 4);
+    }
+    add_mlp(path + ".mlp.shared_expert", kWidth);
+  }
+  add("lm_head", LayerKind::kLinear, kHidden, kVocabulary);
+  return out;
+}
+
+Inventory make_bare_inventory(const std::vector<std::string>& names) {
+  Inventory out;
+  out.source = "names";
+  for (const std::string& name : names) {
+    ModuleInfo info = module(name, LayerKind::kLinear);
+    const PathNumbers numbers = path_numbers(name);
+    info.layer = numbers.layer;
+    info.expert = numbers.expert;
+    out.modules.push_back(std::move(info));
+  }
+  return out;
+}
+
 Rule make_rule(std::vector<std::string> targets,
                std::vector<std::string> excludes, PatternSyntax syntax) {
   Rule rule;
@@ -124,6 +185,12 @@ std::string site_paths(const Plan& plan) {
       "(decoder|model)\\.layers\\.|self_[a-z]+\\.|"
       "mlp\\.");
   return std::regex_replace(out, shared, "");
+}
+
+void expect_golden(const std::string& text, const std::string& name) {
+  const auto path = source_path("tests/golden/match/" + name);
+  if (std::getenv("GRAFT_UPDATE_GOLDEN")) std::ofstream(path) << text;
+  EXPECT_EQ(text, read_text(path)) << name;
 }
 
 }  // namespace graft::test

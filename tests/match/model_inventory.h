@@ -1,5 +1,6 @@
-// Inventories for tests. Entry points: make_llama_inventory, make_rule,
-// site_paths.
+// Inventories for tests. Entry points: make_llama_inventory,
+// make_hf_names_inventory, make_moe_inventory, make_rule, site_paths,
+// expect_golden.
 #pragma once
 
 #include <string>
@@ -16,6 +17,13 @@ Inventory make_llama_inventory(std::int64_t layers);
 // The same known by Hugging Face names only.
 Inventory make_hf_names_inventory(std::int64_t layers);
 
+// Four layers, known by Hugging Face names: a dense MLP in layer 0; a router,
+// four experts and a shared expert in the others. Hidden 8, experts of 4.
+Inventory make_moe_inventory();
+
+// Names of unknown shape.
+Inventory make_bare_inventory(const std::vector<std::string>& names);
+
 Rule make_rule(std::vector<std::string> targets,
                std::vector<std::string> excludes = {},
                PatternSyntax syntax = PatternSyntax::kGlob);
@@ -26,5 +34,9 @@ Plan select(const Inventory& inventory, std::vector<Rule> rules);
 // every path shares ("decoder.layers.", "self_attention.", "mlp.") left out:
 // "0.linear_q 0.linear_fc2".
 std::string site_paths(const Plan& plan);
+
+// The text is that of tests/golden/match/NAME, which is what graft printed: a
+// changed format is reviewed by the file's diff (GRAFT_UPDATE_GOLDEN=1 writes).
+void expect_golden(const std::string& text, const std::string& name);
 
 }  // namespace graft::test

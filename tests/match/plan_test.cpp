@@ -1,22 +1,21 @@
-// Sizes, layer lists, and the plan as text and JSON. The files of
-// tests/golden/match are what graft printed; a changed format is reviewed by
-// their diff (GRAFT_UPDATE_GOLDEN=1 writes them).
+// Sizes, layer lists, and the plan as text and JSON.
 #include "graft/match/plan.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "graft/base/error.h"
 #include "match/model_inventory.h"
-#include "support/shared_data.h"
 
 namespace graft {
 namespace {
 
+using test::expect_golden;
+using test::make_bare_inventory;
 using test::make_hf_names_inventory;
 using test::make_llama_inventory;
+using test::make_moe_inventory;
 using test::make_rule;
 using test::select;
 
@@ -81,17 +80,62 @@ Plan sample_plan() {
   return select(make_llama_inventory(4), {queries, rest});
 }
 
-void expect_golden(const std::string& text, const std::string& name) {
-  const auto path = test::source_path("tests/golden/match/" + name);
-  if (std::getenv("GRAFT_UPDATE_GOLDEN")) std::ofstream(path) << text;
-  EXPECT_EQ(text, test::read_text(path)) << name;
-}
-
 TEST(Plan, prints_as_text) {
   expect_golden(plan_to_text(sample_plan()), "plan.txt");
   expect_golden(plan_to_text(select(make_hf_names_inventory(2),
                                     {make_rule({"q_proj", "down_proj"})})),
                 "plan_hf_names.txt");
+}
+
+// "Rank 64 on attention of layers 2 and 3, rank 8 on experts, nothing on the
+// router", and a list of layers too long for its column.
+std::vector<Rule> moe_rules() {
+  Rule router = make_rule({"kind=router"});
+  router.adapt = false;
+  Rule attention = make_rule({"kind=attention:*.layers.{2..3}.*"});
+  attention.adapter.rank = 64;
+  Rule experts = make_rule({"kind=expert"}, {"*.experts.3.down_proj"});
+  experts.adapter.rank = 8;
+  experts.adapter.dropout = 0.05;
+  return {router, attention, experts};
+}
+
+TEST(Plan, prints_experts_and_rules_that_give_nothing) {
+  expect_golden(plan_to_text(select(make_moe_inventory(), moe_rules())),
+                "plan_moe.txt");
+}
+
+TEST(Plan, prints_long_lists_of_layers_below_each_other) {
+  std::vector<std::string> names;
+  for (int layer = 0; layer < 60; layer += 2) {
+    names.push_back("model.layers." + std::to_string(layer) + ".proj");
+  }
+  expect_golden(
+      plan_to_text(select(make_bare_inventory(names), {make_rule({"proj"})})),
+      "plan_names.txt");
+}
+
+TEST(Plan, bare_names_have_no_sizes) {
+  const Plan plan = select(make_bare_inventory({"a.q", "a.k"}),
+                           {make_rule({"q"}), make_rule({"*"})});
+  EXPECT_EQ(test::site_paths(plan), "a.q a.k");
+  EXPECT_EQ(plan.sites[0].rule, 0u);
+  EXPECT_EQ(plan.sites[1].rule, 1u);
+  EXPECT_FALSE(plan.has_shapes());
+  const auto json = nlohmann::json::parse(plan_to_json(plan));
+  EXPECT_TRUE(json.at("trainable_parameters").is_null());
+  EXPECT_TRUE(json.at("sites").at(0).at("parameters").is_null());
+}
+
+TEST(Plan, one_peft_file_holds_dora_or_the_others) {
+  Rule dora = make_rule({"q_proj"});
+  dora.adapter.kind = AdapterKind::kDora;
+  const Rule lora = make_rule({"v_proj"});
+  const Inventory inventory = make_hf_names_inventory(2);
+  EXPECT_NO_THROW(check_one_peft_file(select(inventory, {dora})));
+  EXPECT_NO_THROW(check_one_peft_file(select(inventory, {lora})));
+  EXPECT_THROW(check_one_peft_file(select(inventory, {dora, lora})),
+               ConfigError);
 }
 
 TEST(Plan, prints_as_json) {

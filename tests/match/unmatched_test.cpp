@@ -41,7 +41,10 @@ TEST(Unmatched, suggests_what_was_meant) {
        "Nearest: model.layers.0.mlp.up_proj (1 module)."},
       {"Q_PROJ", "Nearest: q_proj (2 modules)"},
       {"query", "Nearest: q_proj (2 modules)"},
-      {"query_key_value", "Nearest: linear_qkv (2 modules)"},
+      {"query_key_value", "the Megatron naming as: linear_qkv (2 modules)"},
+      {"model.layer.1.mlp.up_proj",
+       "Nearest: model.layers.1.mlp.up_proj (1 module), up_proj (2)"},
+      {"*.self_atn.*", "Nearest: *.self_attn.* (8 modules)."},
       {"w2", "Nearest: down_proj (2 modules)"},
       {"*.self_attn.q_porj", "Nearest: *.self_attn.q_proj (2 modules)"},
       {"zzzzzzzzzzzz",
@@ -62,10 +65,23 @@ TEST(Unmatched, suggests_what_was_meant) {
 
 TEST(Unmatched, knows_the_names_of_the_other_world) {
   EXPECT_THAT(error_of(make_hf_names_inventory(2), make_rule({"linear_q"})),
-              HasSubstr("Nearest: q_proj (2 modules)"));
+              HasSubstr("Found in the Hugging Face naming as: q_proj (2 "
+                        "modules)"));
   EXPECT_THAT(error_of(make_llama_inventory(2),
                        make_rule({"linear_q"}, {}, PatternSyntax::kPeft)),
-              HasSubstr("Nearest: q_proj (2 modules)"));
+              HasSubstr("Hugging Face naming as: q_proj (2 modules)"));
+  const AdviceCase cases[] = {
+      {"linear_proj", "Hugging Face naming as: o_proj (2 modules)."},
+      {"linear_qkv",
+       "Hugging Face naming as: q_proj (2 modules), k_proj (2), v_proj (2)."},
+      {"decoder.layers.1.self_attention.linear_proj",
+       "as: model.layers.1.self_attn.o_proj (1 module)."},
+      {"*.layers.0.*.linear_fc2", "as: *.layers.0.*.down_proj (1 module)."},
+      {"oproj", "Nearest: o_proj (2 modules)"}};
+  for (const AdviceCase& row : cases) {
+    EXPECT_THAT(error_of(make_hf_names_inventory(2), make_rule({row.entry})),
+                HasSubstr(row.advice));
+  }
 }
 
 TEST(Unmatched, names_every_entry_at_once) {
@@ -73,6 +89,15 @@ TEST(Unmatched, names_every_entry_at_once) {
                      make_rule({"q_proj", "aaaaaaaaaaaa", "bbbbbbbbbbbb"})),
             "plan: 'aaaaaaaaaaaa' selects no module. 'bbbbbbbbbbbb' selects no "
             "module. Fix the entries, or set allow_unmatched: true.");
+}
+
+TEST(Unmatched, lists_eight_of_many) {
+  std::vector<std::string> entries;
+  for (int i = 0; i < 10000; ++i) entries.push_back("zz" + std::to_string(i));
+  const std::string text =
+      error_of(make_llama_inventory(2), make_rule(std::move(entries)));
+  EXPECT_THAT(text, HasSubstr("'zz7' selects no module. And 9992 more. Fix"));
+  EXPECT_LT(text.size(), 600u);
 }
 
 TEST(Unmatched, says_when_everything_is_excluded) {

@@ -97,6 +97,32 @@ TEST(Recipe, only_rules_select_when_no_targets_are_written) {
   EXPECT_EQ(make_rules(again.adapter).size(), 1U);
 }
 
+// What a hit of the rule gets is nothing: settings beside it would mislead.
+TEST(Recipe, a_rule_may_give_nothing) {
+  const Recipe recipe = parse_recipe(
+      "adapter: {targets: all-linear, rules: [{targets: kind=router, adapt: "
+      "false}, {targets: [q_proj], rank: 64}]}",
+      "recipe.yaml", "");
+  const std::vector<Rule> rules = make_rules(recipe.adapter);
+  ASSERT_EQ(rules.size(), 3U);
+  EXPECT_FALSE(rules[0].adapt);
+  EXPECT_TRUE(rules[1].adapt);
+  EXPECT_TRUE(rules[2].adapt);
+  const Recipe again = parse_recipe(recipe_to_yaml(recipe), "printed.yaml", "");
+  EXPECT_EQ(again.adapter.rules, recipe.adapter.rules);
+}
+
+// Nothing but rules that give nothing: they are exceptions to the default.
+TEST(Recipe, rules_that_all_give_nothing_leave_the_default) {
+  const Recipe recipe = make_recipe(
+      {{"adapter.rules", "[{targets: [kind=router], adapt: false}]", "--set"}});
+  ASSERT_EQ(make_rules(recipe.adapter).size(), 2U);
+  EXPECT_THAT(make_rules(recipe.adapter)[1].targets, ElementsAre("all-linear"));
+  EXPECT_FALSE(make_rules(recipe.adapter)[1].written_by_person);
+  const Recipe again = parse_recipe(recipe_to_yaml(recipe), "printed.yaml", "");
+  EXPECT_EQ(make_rules(again.adapter).size(), 2U);
+}
+
 TEST(Recipe, one_text_in_peft_syntax_is_a_regular_expression) {
   const Recipe text =
       make_recipe({{"adapter.syntax", "peft", "--set"},
@@ -177,6 +203,10 @@ TEST(Recipe, bad_input_names_line_and_cause) {
       {"adapter: {targets: []}\n", "empty list"},
       {"adapter:\n  targets: [*.q_proj]\n", "needs quotes"},
       {"adapter: {rules: [{rank: 3}]}\n", "a rule needs targets"},
+      {"adapter: {rules: [{targets: q, adapt: false, rank: 3}]}\n",
+       "rank has no meaning beside adapt: false"},
+      {"adapter: {rules: [{targets: q, adapt: maybe}]}\n", "true or false"},
+      {"adapter: {adapt: false}\n", "a rule has it"},
       {"adapter: {rules: [{targets: q, rang: 3}]}\n", "Nearest: adapter.rank"},
       {"- a\n", "a recipe is a mapping"},
       {"a: [1\n", "no valid YAML"},

@@ -55,7 +55,8 @@ struct ModuleInfo {
                      // inventory without a family table
   LayerKind kind = LayerKind::kContainer;
   std::int64_t in = 0;   // linear: input features; embedding: vocabulary
-  std::int64_t out = 0;  // linear: output features; embedding: width
+  std::int64_t out = 0;  // linear: output features; embedding: width; both 0
+                         // in an inventory of bare names
   bool has_bias = false;
   bool transposed = false;            // weight stored (in, out), as by GPT-2
   std::optional<DType> dtype;         // storage type of the weight, if known

@@ -36,7 +36,10 @@ struct Site {
   AdapterSettings adapter;   // rank and alpha after the patterns
   double scale = 1.0;        // lora_scale(adapter)
 
-  // experts * rank * (in + rows); plus rows for DoRA's magnitude.
+  // False in a plan of bare names: sizes and parameters are unknown.
+  bool has_shape() const { return in > 0; }
+  // experts * rank * (in + rows); plus rows for DoRA's magnitude. 0 without a
+  // shape.
   std::int64_t parameter_count() const;
   // module, or module's parent + component, and the parameter: unique within a
   // plan.
@@ -46,12 +49,19 @@ struct Site {
 struct EntryReport {
   std::size_t rule = 0;
   std::string entry;
-  std::string place;                           // Rule::places, if known
-  std::vector<std::size_t> sites;              // indices of the sites it won
-  std::size_t shadowed = 0;                    // hits that an earlier entry won
-  std::size_t excluded = 0;                    // hits that an exclude took away
+  std::string place;               // Rule::places, if known
+  std::vector<std::size_t> sites;  // indices of the sites it won
+  std::size_t shadowed = 0;        // hits that an earlier entry won
+  std::size_t excluded = 0;        // hits that an exclude took away
+  // False: an entry of a rule with adapt: false, which holds `held` hits back
+  // from later rules and has no sites.
+  bool adapt = true;
+  std::size_t held = 0;
   std::vector<std::string> suggestions;        // nearest names when nothing hit
   std::vector<std::size_t> suggestion_counts;  // modules that each would hit
+  // The naming world that has them, when the entry is a word of the other one:
+  // "Hugging Face" or "Megatron"; else empty.
+  std::string suggestion_world;
   // Why what it names takes no adapter ("it names 57 modules of kind norm");
   // empty when it names nothing.
   std::string refusal;
@@ -75,6 +85,16 @@ struct EmptyRule {
   std::string text;  // one sentence
 };
 
+// Where syntax megatron, in which a dot is any character, and the same entry
+// with literal dots disagree. Paths as the inventory has them, in its order.
+struct DotDifference {
+  std::size_t rule = 0;
+  std::string entry;
+  bool is_exclude = false;
+  std::vector<std::string> only_reference;  // hit only with dots as any
+  std::vector<std::string> only_literal;    // hit only with literal dots
+};
+
 struct Plan {
   std::string source;
   std::optional<std::string> model_type;
@@ -87,8 +107,11 @@ struct Plan {
   std::vector<EmptyRule> empty_rules;
   // Modules that modules_to_save would train as full copies.
   std::vector<std::string> full_copies;
+  std::vector<DotDifference> dot_differences;
   std::vector<std::string> warnings;
 
+  // False when some site has no shape.
+  bool has_shapes() const;
   std::uint64_t trainable_parameters() const;
 };
 
@@ -99,10 +122,15 @@ void refuse_unsupported_sites(const Plan& plan, std::string_view operation);
 // "0-31", "0,2,4-10"; empty for none.
 std::string compress_layers(std::vector<std::int64_t> layers);
 
-// The table that `graft plan` prints.
+// The table that `graft plan` prints; at most 100 columns unless a name or an
+// entry is longer.
 std::string plan_to_text(const Plan& plan);
 // Schema "graft.plan/1", documented in docs/formats/plan.md.
 std::string plan_to_json(const Plan& plan);
+
+// Throws ConfigError when one HF PEFT file cannot hold the plan: DoRA beside
+// another kind, which its one switch use_dora cannot say. Ask before training.
+void check_one_peft_file(const Plan& plan);
 
 // Throws ConfigError naming every entry that a person wrote and that selected
 // nothing (unless its rule allows it), with suggestions; the others are

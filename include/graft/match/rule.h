@@ -60,11 +60,15 @@ struct PeftFields {
 };
 
 struct Rule {
-  std::vector<std::string> targets;  // entries; "all-linear" in any syntax
+  // Entries: a last name, a pattern of the whole path, "all-linear" in any
+  // syntax; in syntax glob also "kind=expert" and "kind=expert:PATTERN".
+  std::vector<std::string> targets;
   // Where each target was written, for messages: "recipe.yaml:6", "--target";
   // may be empty.
   std::vector<std::string> places;
   std::vector<std::string> excludes;
+  // False: what the rule hits gets no adapter, and no later rule has it.
+  bool adapt = true;
   PatternSyntax syntax = PatternSyntax::kGlob;
   AdapterSettings adapter;
   PeftFields peft;

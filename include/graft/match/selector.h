@@ -1,5 +1,5 @@
 // Rules compiled once into an immutable, thread-safe selector. Entry points:
-// Selector::compile, select, match_one.
+// Selector::compile, select, explain, match_one.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "graft/match/explanation.h"
 #include "graft/match/module_info.h"
 #include "graft/match/plan.h"
 #include "graft/match/rule.h"
@@ -29,6 +30,11 @@ class Selector {
   // left to it. Throws ConfigError when two entries of one rule adapt
   // overlapping rows in different forms (linear_qkv and q_proj).
   Plan select(const Inventory& inventory) const;
+
+  // Why `path` (a module or a part of one, in either naming world) is adapted
+  // or not. Throws ConfigError with the nearest names when no module is called
+  // so, and whatever select() throws.
+  Explanation explain(const Inventory& inventory, std::string_view path) const;
 
   // Name-level matching of rule `rule`: an entry hits when it equals `name`
   // (last component) or its pattern matches `full_name` whole. Returns the

@@ -35,6 +35,7 @@ struct AdapterSelection {
   EntryList exclude;
   PatternSyntax syntax = PatternSyntax::kGlob;
   bool allow_unmatched = false;
+  bool adapt = true;  // of a rule only; see Rule::adapt
 
   bool operator==(const AdapterSelection&) const = default;
 };
@@ -128,7 +129,7 @@ struct KeyScope {
 Recipe make_recipe(const std::vector<Setting>& settings, const KeyScope& scope);
 
 // Rules before the base selection; the base comes last, unless only rules
-// were written.
+// were written and some of them adapt.
 std::vector<Rule> make_rules(const AdapterOptions& options);
 
 // Every key with its value, in table order; parse_recipe reads it back.

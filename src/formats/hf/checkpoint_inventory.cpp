@@ -1,6 +1,7 @@
 // Makes the inventory of a checkpoint: by the family's table when its
-// config.json is one that graft can run, by names otherwise. Entry points:
-// read_inventory, read_checkpoint_config.
+// config.json is one that graft can run, by names otherwise, and from
+// config.json alone where there are no weights. Entry points: read_inventory,
+// read_checkpoint_config.
 #include "graft/formats/hf/checkpoint_inventory.h"
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "formats/hf/config_inventory_internal.h"
 #include "formats/hf/key_mismatch_internal.h"
 #include "formats/hf/name_inventory_internal.h"
 #include "formats/hf/tied_head_internal.h"
@@ -187,6 +189,7 @@ CheckpointHints read_hints(const std::filesystem::path& directory,
 }  // namespace
 
 Inventory read_inventory(const std::filesystem::path& directory) {
+  if (is_config_alone(directory)) return read_config_inventory(directory);
   const ShardedSafetensors weights = ShardedSafetensors::open(directory);
   const auto model_type = read_model_type(directory);
   Inventory out;
@@ -198,6 +201,7 @@ Inventory read_inventory(const std::filesystem::path& directory) {
     out = make_name_inventory(weights, hints);
     if (hints.tied_head) resolve_stored_head(weights, hints.says_tied, out);
     out.table_problem = problem;
+    warn_of_shard(directory, out);
   }
   out.source = directory.string();
   return out;

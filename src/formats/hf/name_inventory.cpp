@@ -11,17 +11,13 @@
 
 #include "formats/hf/name_inventory_internal.h"
 #include "graft/base/error.h"
+#include "match/folded_path_internal.h"
+#include "match/kind_term_internal.h"
 
 namespace graft {
 namespace {
 
 constexpr int kDepthLimit = 64;
-
-bool is_number(std::string_view text) {
-  return !text.empty() && text.size() <= 9 &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return c >= '0' && c <= '9'; });
-}
 
 std::int64_t to_number(std::string_view digits) {
   std::int64_t value = 0;
@@ -32,8 +28,8 @@ std::int64_t to_number(std::string_view digits) {
 // Numbers by value and before words.
 struct NaturalLess {
   bool operator()(const std::string& a, const std::string& b) const {
-    if (is_number(a) != is_number(b)) return is_number(a);
-    if (is_number(a) && to_number(a) != to_number(b)) {
+    if (is_path_number(a) != is_path_number(b)) return is_path_number(a);
+    if (is_path_number(a) && to_number(a) != to_number(b)) {
       return to_number(a) < to_number(b);
     }
     return a < b;
@@ -83,12 +79,6 @@ bool is_embedding_name(std::string_view name) {
       "relative_attention_bias"};
   return contains(kNames, name) || name.ends_with("embedding") ||
          name.ends_with("embeddings");
-}
-
-bool is_head_name(std::string_view name) {
-  static constexpr std::array<std::string_view, 3> kNames = {
-      "lm_head", "embed_out", "output_layer"};
-  return contains(kNames, name);
 }
 
 // GPT-2's own layer, which stores its weight as (in, out).
@@ -173,9 +163,10 @@ ModuleInfo describe(const Place& place, const Node& node,
   } else if (node.find_or_null("qweight") != nullptr) {
     describe_packed(node, out);
   } else if (!node.children.empty() &&
-             std::all_of(
-                 node.children.begin(), node.children.end(),
-                 [](const auto& child) { return is_number(child.first); })) {
+             std::all_of(node.children.begin(), node.children.end(),
+                         [](const auto& child) {
+                           return is_path_number(child.first);
+                         })) {
     out.kind = LayerKind::kModuleList;
   }
   out.output_head = out.kind == LayerKind::kLinear && is_head_name(place.name);
@@ -208,9 +199,10 @@ void walk(const Node& node, const Place& place, const CheckpointHints& hints,
   for (const auto& [name, child] : node.children) {
     Place next{place.path.empty() ? name : place.path + "." + name, name, &node,
                place.layer, place.expert};
-    if (is_number(name) && place.name == "experts") {
+    if (is_path_number(name) &&
+        (place.name == "experts" || place.name == "local_experts")) {
       next.expert = to_number(name);
-    } else if (is_number(name) && !next.layer) {
+    } else if (is_path_number(name) && !next.layer) {
       next.layer = to_number(name);
     }
     out.modules.push_back(describe(next, child, hints));

@@ -248,6 +248,68 @@ TEST(CheckpointInventory, quantised_weights_keep_their_dtype) {
   EXPECT_EQ(find(inventory, "b").dtype, DType::kF8E4M3);
 }
 
+// The same modules as from the weights; the types are the configuration's.
+TEST(CheckpointInventory, config_alone_gives_names_and_shapes) {
+  for (const bool tied : {false, true}) {
+    const TemporaryDirectory with;
+    const TemporaryDirectory without;
+    write_weights(with, llama_shapes(with, tied));
+    std::string text = llama_text(tied);
+    text.insert(1, R"("torch_dtype": "bfloat16", )");
+    without.write("config.json", text);
+    const Inventory expected = read_inventory(with.path());
+    const Inventory inventory = read_inventory(without.path());
+    EXPECT_EQ(inventory.total_parameters, expected.total_parameters);
+    ASSERT_EQ(inventory.modules.size(), expected.modules.size());
+    for (std::size_t i = 0; i < expected.modules.size(); ++i) {
+      const ModuleInfo& module = inventory.modules[i];
+      EXPECT_EQ(module.path, expected.modules[i].path);
+      EXPECT_EQ(module.in, expected.modules[i].in);
+      EXPECT_EQ(module.out, expected.modules[i].out);
+      EXPECT_EQ(module.dtype, expected.modules[i].dtype) << module.path;
+      EXPECT_EQ(module.layer, expected.modules[i].layer);
+    }
+    ASSERT_EQ(inventory.warnings.size(), 1u);
+    EXPECT_THAT(inventory.warnings[0], testing::HasSubstr("no weights"));
+  }
+}
+
+TEST(CheckpointInventory, config_alone_needs_a_table) {
+  const std::pair<const char*, const char*> rows[] = {
+      {R"({"model_type": "no_such"})",
+       "'no_such', of which graft has no table"},
+      {"{}", "no model_type"}};
+  for (const auto& [text, part] : rows) {
+    const TemporaryDirectory directory;
+    directory.write("config.json", text);
+    EXPECT_THAT(error_of(directory), testing::HasSubstr(part));
+  }
+  // Weights of another program are weights that graft cannot read.
+  const TemporaryDirectory directory;
+  directory.write("config.json", llama_text(false));
+  directory.write("pytorch_model.bin", "x");
+  EXPECT_THAT(error_of(directory), testing::HasSubstr("no model.safetensors"));
+}
+
+TEST(CheckpointInventory, one_file_is_known_by_its_names) {
+  const TemporaryDirectory directory;
+  write_weights(directory, {{"model.layers.2.mlp.experts.5.w1.weight", {4, 8}},
+                            {"lm_head.weight", {10, 8}}});
+  const auto path = directory.path() / "model.safetensors";
+  const Inventory inventory = read_inventory(path);
+  const ModuleInfo& w1 = find(inventory, "model.layers.2.mlp.experts.5.w1");
+  EXPECT_EQ(w1.layer, 2);
+  EXPECT_EQ(w1.expert, 5);
+  EXPECT_EQ(w1.in, 8);
+  EXPECT_TRUE(find(inventory, "lm_head").output_head);
+  EXPECT_TRUE(inventory.warnings.empty());
+  const auto shard = directory.path() / "model-00001-of-00002.safetensors";
+  std::filesystem::rename(path, shard);
+  const Inventory part = read_inventory(shard);
+  ASSERT_EQ(part.warnings.size(), 1u);
+  EXPECT_THAT(part.warnings[0], testing::HasSubstr("one shard of several"));
+}
+
 TEST(CheckpointInventory, a_variant_of_a_family_is_read_by_names) {
   const TemporaryDirectory directory;
   const Shapes shapes = llama_shapes(directory, false);

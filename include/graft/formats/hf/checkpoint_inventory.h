@@ -16,6 +16,9 @@ namespace graft {
 // name. Tensors of the file that the family does not know, or lacks, are a
 // FileError. Storage types come from the headers. A head that config.json ties
 // but that is stored with other values is a tensor of its own, with a warning.
+// `directory` may be one .safetensors file: then its names are all that is
+// known. With config.json and no weights, a family's table gives names and
+// shapes, with a warning; without a table that is a FileError.
 Inventory read_inventory(const std::filesystem::path& directory);
 
 // read_model_config with tied_embeddings as the stored tensors have it.
