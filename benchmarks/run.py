@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-SCRIPTS = {"step": "step/run_step.py", "startup": "startup/run_startup.py",
-           "merge": "merge/run_merge.py"}
+SCRIPTS = {"chat": "chat/run_chat.py", "merge": "merge/run_merge.py",
+           "startup": "startup/run_startup.py", "step": "step/run_step.py"}
 
 
 def main():
