@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-SCRIPTS = {"load": "load/run_load.py",
+SCRIPTS = {"chat": "chat/run_chat.py", "load": "load/run_load.py",
            "merge": "merge/run_merge.py",
            "selection": "selection/run_selection.py",
            "startup": "startup/run_startup.py", "step": "step/run_step.py"}

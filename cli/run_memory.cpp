@@ -2,12 +2,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "graft/base/error.h"
 #include "graft/base/process_memory.h"
+#include "graft/nn/linear_slot.h"
 #include "run_estimate.h"
 
 namespace graft::cli {
@@ -62,8 +63,21 @@ std::int64_t largest_micro_batch(const TrainSetup& setup) {
 struct FixedMemory {
   std::int64_t present = 0;
   std::int64_t weights = 0;
+  std::int64_t streamed = 0;  // of them, with recomputation
   std::int64_t trained = 0;
 };
+
+// Of the copies that stand in for rows of the files; nobody reads those again.
+std::int64_t packed_bytes(const nn::CausalLm& model) {
+  std::int64_t sum = 0;
+  for (const auto& module : model.modules()) {
+    const auto* slot = dynamic_cast<const nn::LinearSlot*>(module.get());
+    if (slot != nullptr && slot->is_frozen()) {
+      sum += slot->frozen()->packed_bytes();
+    }
+  }
+  return sum;
+}
 
 FixedMemory fixed_memory(const TrainSetup& setup) {
   FixedMemory out;
@@ -71,7 +85,11 @@ FixedMemory fixed_memory(const TrainSetup& setup) {
   const bool full = setup.recipe.method == "full";
   // Full training copies the weights and lets the files go.
   if (!full) {
-    out.weights = unread_mapped_bytes(weight_files(setup.base.directory));
+    const std::int64_t unread =
+        unread_mapped_bytes(weight_files(setup.base.directory));
+    out.weights =
+        std::max<std::int64_t>(unread - packed_bytes(*setup.base.model), 0);
+    out.streamed = std::min(gpt_streamed_bytes(*setup.base.model), out.weights);
   }
   const auto trained =
       full ? gpt_parameters(gpt_config(*setup.base.model))
@@ -89,7 +107,7 @@ class MemoryCount {
     const bool native = setup.base.compute.mode == nn::ComputeMode::kNative;
     step_.element_bytes = native && !step_.full ? 2 : 4;
     for (const Site& site : setup.plan.sites) {
-      adapted_.insert(site.module);
+      ranks_[site.module] += site.adapter.rank;
       if (site.adapter.dropout > 0.0) step_.dropout = true;
     }
     learnt_ = static_cast<double>(setup.train_counts.learnt_tokens) /
@@ -103,12 +121,14 @@ class MemoryCount {
     step.labels = static_cast<std::int64_t>(static_cast<double>(tokens) *
                                             std::min(1.0, learnt_ * 1.1));
     step.recompute = recompute;
-    const GptStepMemory found = gpt_step_memory(
-        model_, step,
-        [this](const std::string& path) { return adapted_.contains(path); });
+    const GptStepMemory found =
+        gpt_step_memory(model_, step, [this](const std::string& path) {
+          const auto found = ranks_.find(path);
+          return found == ranks_.end() ? 0 : found->second;
+        });
     RunMemory out;
     out.present = fixed_.present;
-    out.weights = fixed_.weights;
+    out.weights = fixed_.weights - (recompute ? fixed_.streamed : 0);
     out.trained = fixed_.trained;
     out.activations = found.kept;
     out.work = found.peak() - found.kept;
@@ -124,7 +144,7 @@ class MemoryCount {
   const nn::CausalLm& model_;
   FixedMemory fixed_;
   GptStep step_;
-  std::unordered_set<std::string> adapted_;
+  std::unordered_map<std::string, std::int64_t> ranks_;  // sums, by module
   double learnt_ = 1.0;
 };
 

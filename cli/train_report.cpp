@@ -2,12 +2,11 @@
 // TrainReport, finished_text.
 #include "train_report.h"
 
-#include <sys/resource.h>
-
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "arguments.h"
+#include "graft/base/process_memory.h"
 #include "graft/checkpoint/environment.h"
 
 namespace graft::cli {
@@ -16,9 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 double peak_rss_mb() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024.0;  // kilobytes on Linux
+  return static_cast<double>(peak_resident_bytes()) / (1 << 20);
 }
 
 std::string number(double value, const char* format = "%.4g") {

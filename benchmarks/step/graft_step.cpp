@@ -1,9 +1,10 @@
 // Times LoRA training steps of graft: forward, backward, clipping, AdamW; batch
 // 1, rank 16 on all linear layers but the head, one adapter for each of q, k,
-// v, gate and up as PEFT has them. Entry point: main. Prints one JSON line.
+// v, gate and up as PEFT has them. --parts also times the parts of a step
+// alone. Entry point: main. Prints one JSON line.
 #include <malloc.h>
-#include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -11,12 +12,16 @@
 #include <string>
 #include <vector>
 
+#include "graft/base/process_memory.h"
 #include "graft/checkpoint/base_model.h"
 #include "graft/match/selector.h"
 #include "graft/peft/inject.h"
 #include "graft/train/train.h"
+#include "part_times.h"
 
 namespace {
+
+constexpr std::int64_t kRank = 16;
 
 struct Arguments {
   std::string model;
@@ -24,6 +29,7 @@ struct Arguments {
   std::int64_t steps = 3;
   std::string dtype = "auto";
   bool checkpoint = false;
+  bool parts = false;
 };
 
 Arguments parse(int argc, char** argv) {
@@ -38,6 +44,8 @@ Arguments parse(int argc, char** argv) {
       out.dtype = argv[++i];
     } else if (word == "--checkpoint") {
       out.checkpoint = true;
+    } else if (word == "--parts") {
+      out.parts = true;
     } else {
       out.model = word;
     }
@@ -76,15 +84,40 @@ graft::Rule all_linear() {
   graft::Rule rule;
   rule.targets = {"all-linear"};
   rule.adapter.kind = graft::AdapterKind::kCanonicalLora;
-  rule.adapter.rank = 16;
+  rule.adapter.rank = kRank;
   rule.adapter.alpha = 32;
   return rule;
 }
 
-double peak_rss_mb() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+struct Steps {
+  std::vector<double> seconds;
+  std::vector<double> updates;  // clipping and AdamW of each
+  std::vector<double> losses;   // of the first step too
+};
+
+Steps run_steps(graft::nn::CausalLm& model, const graft::BatchSource& data,
+                const graft::TrainOptions& options) {
+  using Clock = std::chrono::steady_clock;
+  const auto since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  Steps out;
+  Clock::time_point last = Clock::now();
+  Clock::time_point update = last;
+  graft::TrainCallbacks callbacks;
+  callbacks.step_hook = [&](std::int64_t, const auto&) {
+    update = Clock::now();
+  };
+  callbacks.on_step = [&](const graft::StepMetrics& metrics) {
+    out.updates.push_back(since(update));
+    out.seconds.push_back(since(last));
+    out.losses.push_back(metrics.loss);
+    last = Clock::now();
+  };
+  graft::train(model, {data}, options, callbacks);
+  out.seconds.erase(out.seconds.begin());
+  out.updates.erase(out.updates.begin());
+  return out;
 }
 
 int run(const Arguments& arguments) {
@@ -100,26 +133,23 @@ int run(const Arguments& arguments) {
   options.steps = arguments.steps + 1;  // the first step warms up
   options.schedule.base_rate = 1e-4;
   options.schedule.total_steps = options.steps;
-  std::vector<double> seconds;
-  std::vector<double> losses;
-  auto last = std::chrono::steady_clock::now();
-  graft::TrainCallbacks callbacks;
-  callbacks.on_step = [&](const graft::StepMetrics& metrics) {
-    const auto now = std::chrono::steady_clock::now();
-    seconds.push_back(std::chrono::duration<double>(now - last).count());
-    losses.push_back(metrics.loss);
-    last = now;
-  };
   const OneRow data(base.model->vocab_size(), arguments.tokens);
-  graft::train(*base.model, {data}, options, callbacks);
-  seconds.erase(seconds.begin());
-  std::cout << nlohmann::json{{"program", "graft"},
-                              {"compute", base.compute.reason},
-                              {"checkpoint", arguments.checkpoint},
-                              {"seconds", seconds},
-                              {"peak_rss_mb", std::lround(peak_rss_mb())},
-                              {"losses", losses}}
-            << std::endl;
+  Steps steps = run_steps(*base.model, data, options);
+  nlohmann::ordered_json line{
+      {"program", "graft"},
+      {"compute", base.compute.reason},
+      {"checkpoint", arguments.checkpoint},
+      {"seconds", steps.seconds},
+      {"peak_rss_mb", graft::peak_resident_bytes() >> 20},
+      {"losses", steps.losses}};
+  if (arguments.parts) {
+    line.update(graft_bench::time_parts(
+        base, {.tokens = arguments.tokens,
+               .rank = kRank,
+               .update_s = std::ranges::min(steps.updates),
+               .step_s = std::ranges::min(steps.seconds)}));
+  }
+  std::cout << line << std::endl;
   return 0;
 }
 
@@ -129,5 +159,6 @@ int main(int argc, char** argv) {
   // As the command does.
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
   return run(parse(argc, argv));
 }

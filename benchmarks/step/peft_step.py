@@ -4,12 +4,16 @@
 
 import argparse
 import json
-import resource
+import pathlib
+import sys
 import time
 
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from peak_memory import peak_rss_mb  # noqa: E402
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj",
            "down_proj"]
@@ -48,9 +52,8 @@ def main():
         optimizer.zero_grad()
         times.append(time.perf_counter() - start)
         losses.append(loss.item())
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"program": "peft", "seconds": times[1:],
-                      "peak_rss_mb": round(rss), "losses": losses}))
+                      "peak_rss_mb": peak_rss_mb(), "losses": losses}))
 
 
 if __name__ == "__main__":

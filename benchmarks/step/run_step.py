@@ -1,6 +1,8 @@
 """graft's training step against PyTorch + PEFT, alternating in one run. Prints
 JSON lines: the CPU, then one line a case with both medians, the ratio of the
-best steps and both peak memories.
+best steps, both peak memories, and for graft the composite roof (the best
+products, attention and adapter products alone, in the same process) and where
+the rest of a step goes.
 
 The peer is run twice: as people run it, and tuned: glibc's allocator set for
 large reused buffers, and in bf16 the adapters kept in the base type. --isa
@@ -21,16 +23,23 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from cpu_info import cpu_line  # noqa: E402
-from make_model import SHAPES, make_model  # noqa: E402
+from make_model import SHAPES  # noqa: E402
+
+
+PROGRAMS = ["graft", "graft_checkpoint", "peft", "peft_tuned"]
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shape", choices=sorted(SHAPES), default="135m")
+    parser.add_argument("--shapes", nargs="+", choices=sorted(SHAPES),
+                        default=sorted(SHAPES))
     parser.add_argument("--tokens", type=int, nargs="+", default=[512, 1024])
     parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--programs", nargs="+", choices=PROGRAMS,
+                        default=PROGRAMS)
+    parser.add_argument("--models", help="where models are made and kept")
     parser.add_argument("--isa", help="ONEDNN_MAX_CPU_ISA of every program")
     return parser.parse_args()
 
@@ -54,7 +63,7 @@ def contenders(model, tokens, dtype, steps):
     common = ["--tokens", tokens, "--steps", steps]
     peft = [sys.executable, HERE / "peft_step.py", model, *common]
     tuned = [] if dtype == "float32" else ["--adapters-in-base-dtype"]
-    return {"graft": ([graft, model, *common], {}),
+    return {"graft": ([graft, model, *common, "--parts"], {}),
             "graft_checkpoint": ([graft, model, *common, "--checkpoint"], {}),
             "peft": (peft, {}),
             "peft_tuned": ([*peft, *tuned], ALLOCATOR)}
@@ -71,6 +80,9 @@ def measure(programs, rounds, variables):
     return seconds, last
 
 
+GRAFT_KEYS = ("compute", "roof_s", "roof_of_step", "parts")
+
+
 def report(case, seconds, last):
     line = dict(case)
     for name, values in seconds.items():
@@ -78,8 +90,11 @@ def report(case, seconds, last):
                       "median_s": round(statistics.median(values), 4),
                       "peak_rss_mb": last[name]["peak_rss_mb"],
                       "first_loss": last[name]["losses"][0]}
-        if "compute" in last[name]:
-            line[name]["compute"] = last[name]["compute"]
+        line[name] |= {key: last[name][key] for key in GRAFT_KEYS
+                       if key in last[name]}
+    if "graft" not in seconds:
+        print(json.dumps(line), flush=True)
+        return
     for name in seconds:
         if name == "graft_checkpoint":
             line["checkpoint_over_graft"] = round(
@@ -89,10 +104,18 @@ def report(case, seconds, last):
                 min(seconds[name]) / min(seconds["graft"]), 3)
             line[f"memory_graft_over_{name}"] = round(
                 last["graft"]["peak_rss_mb"] / last[name]["peak_rss_mb"], 3)
-            line[f"memory_checkpoint_over_{name}"] = round(
-                last["graft_checkpoint"]["peak_rss_mb"] /
-                last[name]["peak_rss_mb"], 3)
+            if "graft_checkpoint" in last:
+                line[f"memory_checkpoint_over_{name}"] = round(
+                    last["graft_checkpoint"]["peak_rss_mb"] /
+                    last[name]["peak_rss_mb"], 3)
     print(json.dumps(line), flush=True)
+
+
+def cases(args):
+    return [{"shape": shape, "dtype": dtype, "tokens": tokens, "rank": 16,
+             "batch": 1} | ({"isa": args.isa} if args.isa else {})
+            for shape in args.shapes for dtype in args.dtypes
+            for tokens in args.tokens]
 
 
 def main():
@@ -100,15 +123,17 @@ def main():
     print(cpu_line("step"), flush=True)
     variables = {"ONEDNN_MAX_CPU_ISA": args.isa} if args.isa else {}
     with tempfile.TemporaryDirectory() as folder:
-        for dtype in args.dtypes:
-            model = make_model(args.shape, dtype, folder)
-            for tokens in args.tokens:
-                case = {"shape": args.shape, "dtype": dtype, "tokens": tokens,
-                        "rank": 16, "batch": 1}
-                programs = contenders(model, tokens, dtype, args.steps)
-                if args.isa:
-                    case["isa"] = args.isa
-                report(case, *measure(programs, args.rounds, variables))
+        for case in cases(args):
+            # In a process of its own, which takes its memory with it.
+            made = subprocess.run(
+                [sys.executable, HERE / "make_model.py", case["shape"],
+                 case["dtype"], args.models or folder],
+                check=True, capture_output=True, text=True)
+            programs = contenders(made.stdout.splitlines()[-1],
+                                  case["tokens"], case["dtype"], args.steps)
+            report(case, *measure({name: programs[name]
+                                   for name in args.programs},
+                                  args.rounds, variables))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@
 #include "graft/nn/segment_attention.h"
 #include "graft/nn/swiglu.h"
 #include "graft/nn/te_linear.h"
+#include "graft/nn/thin_product.h"
 #include "graft/peft/delta.h"
 #include "graft/peft/expert_names.h"
 #include "graft/peft/inject.h"

@@ -155,6 +155,10 @@ std::int64_t resident_bytes() {
   return meminfo_bytes(read_all("/proc/self/status"), "VmRSS").value_or(0);
 }
 
+std::int64_t peak_resident_bytes() {
+  return meminfo_bytes(read_all("/proc/self/status"), "VmHWM").value_or(0);
+}
+
 std::int64_t unread_mapped_bytes(const std::vector<fs::path>& files) {
   std::vector<fs::path> names;
   for (const fs::path& file : files) {

@@ -11,6 +11,7 @@
 #include "checkpoint/tensor_bridge_internal.h"
 #include "graft/base/error.h"
 #include "graft/checkpoint/base_model.h"
+#include "graft/io/mapped_file.h"
 
 namespace graft {
 namespace {
@@ -61,8 +62,14 @@ at::Tensor map_tensor(const HostTensor& tensor) {
   }
   // LibTorch has no read-only tensors; nothing writes to these.
   void* data = const_cast<std::byte*>(tensor.bytes.data());
+  // Who drops the tensor has copied it, or is done: its pages of the file need
+  // not stay in memory.
   return at::from_blob(
-      data, tensor.shape, [owner = tensor.owner](void*) {}, options);
+      data, tensor.shape,
+      [owner = tensor.owner, bytes = tensor.bytes](void*) {
+        release_mapped_bytes(bytes);
+      },
+      options);
 }
 
 HostTensor to_host_tensor(const at::Tensor& tensor) {

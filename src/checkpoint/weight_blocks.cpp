@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "checkpoint/tensor_bridge_internal.h"
+#include "graft/io/mapped_file.h"
 
 namespace graft {
 namespace {
@@ -49,16 +50,31 @@ at::Tensor decoded(const StoredTensor& tensor) {
   return out;
 }
 
+// A row that the file holds as it is used.
+nn::WeightBlock file_block(const StoredTensor& part) {
+  nn::WeightBlock out;
+  out.stored = part;
+  out.give_back = [bytes = part.bytes, owner = part.owner] {
+    release_mapped_bytes(bytes);
+  };
+  return out;
+}
+
 nn::WeightBlock make_block(const StoredTensor& part, nn::ComputeMode mode) {
   if (const auto plain = part.plain_or_null()) {
-    return {map_tensor(*plain), nullptr};
+    const at::Tensor weight = map_tensor(*plain);
+    if (weight.const_data_ptr() != part.bytes.data()) return {weight, nullptr};
+    nn::WeightBlock out = file_block(part);
+    out.stored = {};
+    out.weight = weight;
+    return out;
   }
   // Vectors are small, and read once.
   if (part.shape.size() < 2) return {decoded(part), nullptr};
   if (mode == nn::ComputeMode::kNative && part.format->dtype) {
     return {map_tensor(reordered(part)), nullptr};
   }
-  return {{}, nullptr, part};
+  return file_block(part);
 }
 
 }  // namespace
@@ -87,7 +103,7 @@ std::vector<nn::WeightBlock> WeightBlocks::find(const std::string& runtime_name,
   });
   if (!mixed || parts.front().shape.size() < 2) return out;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    out[i] = {{}, nullptr, parts[i]};
+    out[i] = file_block(parts[i]);
   }
   return out;
 }

@@ -35,6 +35,14 @@ std::shared_ptr<Slot> make_slot(const WeightReader& reader,
   return std::make_shared<Slot>(std::move(weight), std::move(bias));
 }
 
+template <typename Visit>
+void visit_frozen(const torch::nn::Module& layer, Visit visit) {
+  for (const auto& module : layer.modules(false)) {
+    const auto* slot = dynamic_cast<const nn::LinearSlot*>(module.get());
+    if (slot != nullptr && slot->is_frozen()) visit(*slot->frozen());
+  }
+}
+
 }  // namespace
 
 c10::intrusive_ptr<nn::FrozenWeight> WeightReader::matrix(
@@ -203,11 +211,22 @@ Stream DecoderLayer::forward(Stream stream, const LayerContext& context) {
 at::Tensor DecoderLayer::forward_recomputed(const at::Tensor& x,
                                             const LayerContext& context) {
   const auto self = std::static_pointer_cast<DecoderLayer>(shared_from_this());
-  return nn::recomputed(x,
-                        {[self, context](const at::Tensor& input) {
-                           return self->forward({input, {}}, context).sum();
-                         },
-                         parameters(), [self] { return self->state_key(); }});
+  return nn::recomputed(x, {[self, context](const at::Tensor& input) {
+                              return self->forward({input, {}}, context).sum();
+                            },
+                            parameters(), [self] { return self->state_key(); },
+                            [self] { self->give_back_weights(); }});
+}
+
+void DecoderLayer::give_back_weights() const {
+  visit_frozen(*this, [](const nn::FrozenWeight& w) { w.give_back(); });
+}
+
+std::int64_t DecoderLayer::mapped_bytes() const {
+  std::int64_t sum = 0;
+  visit_frozen(*this,
+               [&](const nn::FrozenWeight& w) { sum += w.mapped_bytes(); });
+  return sum;
 }
 
 std::uint64_t DecoderLayer::state_key() const {

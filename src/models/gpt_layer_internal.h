@@ -97,12 +97,16 @@ class DecoderLayer : public torch::nn::Module {
   DecoderLayer(const GptConfig& config, const WeightReader& reader,
                std::int64_t layer);
   Stream forward(Stream stream, const LayerContext& context);
-  // The whole sum after the layer; keeps x alone for backward.
+  // The whole sum after the layer; keeps x alone for backward, and no mapped
+  // weight in memory when it is done.
   at::Tensor forward_recomputed(const at::Tensor& x,
                                 const LayerContext& context);
+  // Of the weights that forward_recomputed lets leave memory.
+  std::int64_t mapped_bytes() const;
 
  private:
   std::uint64_t state_key() const;
+  void give_back_weights() const;
 
   std::shared_ptr<nn::RmsNorm> input_layernorm_;
   std::shared_ptr<SelfAttention> self_attention_;

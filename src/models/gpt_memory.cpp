@@ -1,11 +1,13 @@
 // Follows DecoderLayer::forward and counts what each operation saves: norms
-// their sum, adapted layers their input, attention its heads and result, the
-// activation its input. Layers below the first trained part save nothing.
+// their sum, adapted layers their input and its product with A, attention its
+// heads and result, the activation its input. Layers below the first trained
+// part save nothing.
 #include "graft/models/gpt_memory.h"
 
 #include <algorithm>
 
 #include "graft/nn/head_loss.h"
+#include "models/gpt_layer_internal.h"
 
 namespace graft {
 namespace {
@@ -23,16 +25,15 @@ class LayerCount {
   }
 
   void count(const std::string& layer,
-             const std::function<bool(const std::string&)>& is_trained) {
+             const std::function<std::int64_t(const std::string&)>& rank) {
     keep_tracked(hidden_);  // the norm's sum
-    linear(is_trained(layer + ".self_attention.linear_qkv"), hidden_);
+    linear(rank(layer + ".self_attention.linear_qkv"), hidden_);
     keep_tracked(qkv_ + query_);  // q, k, v and the result
-    linear(is_trained(layer + ".self_attention.linear_proj"),
-           tracked_ ? 0 : query_);
+    linear(rank(layer + ".self_attention.linear_proj"), tracked_ ? 0 : query_);
     keep_tracked(hidden_);
-    linear(is_trained(layer + ".mlp.linear_fc1"), hidden_);
+    linear(rank(layer + ".mlp.linear_fc1"), hidden_);
     keep_tracked(2 * inner_);
-    linear(is_trained(layer + ".mlp.linear_fc2"), inner_);
+    linear(rank(layer + ".mlp.linear_fc2"), inner_);
   }
 
   std::int64_t elements() const { return elements_; }
@@ -48,9 +49,10 @@ class LayerCount {
   void keep_tracked(std::int64_t elements) {
     if (tracked_) elements_ += elements;
   }
-  void linear(bool trained, std::int64_t input) {
-    if (!trained && !full_) return;
-    elements_ += input;
+  // The input, and its product with the adapters' A.
+  void linear(std::int64_t rank, std::int64_t input) {
+    if (rank == 0 && !full_) return;
+    elements_ += input + rank;
     tracked_ = true;
   }
 
@@ -80,7 +82,7 @@ std::int64_t head_bytes(const GptConfig& config, const GptStep& step) {
 
 GptStepMemory gpt_step_memory(
     const nn::CausalLm& model, const GptStep& step,
-    const std::function<bool(const std::string& path)>& is_trained) {
+    const std::function<std::int64_t(const std::string& path)>& adapter_rank) {
   const GptConfig& config = gpt_config(model);
   const std::int64_t token_bytes = step.tokens * step.element_bytes;
   GptStepMemory out;
@@ -89,7 +91,7 @@ GptStepMemory gpt_step_memory(
   std::int64_t backward = 0;
   for (std::int64_t n = 0; n < config.layers; ++n) {
     LayerCount layer(config, step.full, tracked);
-    layer.count("decoder.layers." + std::to_string(n), is_trained);
+    layer.count("decoder.layers." + std::to_string(n), adapter_rank);
     tracked = layer.tracked();
     if (!tracked) continue;
     largest = std::max(largest, layer.elements());
@@ -101,6 +103,19 @@ GptStepMemory gpt_step_memory(
   out.block = token_bytes * (backward + (step.recompute ? largest : 0));
   out.head = head_bytes(config, step);
   return out;
+}
+
+std::int64_t gpt_streamed_bytes(const nn::CausalLm& model) {
+  std::int64_t sum = 0;
+  std::int64_t largest = 0;
+  for (const auto& module : model.modules()) {
+    const auto* layer = dynamic_cast<const DecoderLayer*>(module.get());
+    if (layer == nullptr) continue;
+    const std::int64_t bytes = layer->mapped_bytes();
+    sum += bytes;
+    largest = std::max(largest, bytes);
+  }
+  return sum - largest;
 }
 
 std::int64_t gpt_parameters(const GptConfig& config) {

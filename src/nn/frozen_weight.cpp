@@ -207,14 +207,34 @@ c10::intrusive_ptr<FrozenWeight> FrozenWeight::make(
   check_mode(blocks, mode, layout);
   const at::NoGradGuard no_grad;
   for (WeightBlock& block : blocks) block = usable(std::move(block));
-  if (should_pack(blocks, mode, layout)) blocks = packed(blocks);
+  const bool packs = should_pack(blocks, mode, layout);
+  if (packs) blocks = packed(blocks);
   c10::intrusive_ptr<FrozenWeight> made(
       std::unique_ptr<FrozenWeight>(new FrozenWeight()));
   made->in_ = blocks[0].columns();
   for (const WeightBlock& block : blocks) made->out_ += block.rows();
+  if (packs) {
+    made->packed_bytes_ = static_cast<std::int64_t>(blocks[0].weight.nbytes());
+  }
   made->mode_ = mode;
   made->blocks_ = std::move(blocks);
   return made;
+}
+
+void FrozenWeight::give_back() const {
+  for (const WeightBlock& block : blocks_) {
+    if (block.give_back) block.give_back();
+  }
+}
+
+std::int64_t FrozenWeight::mapped_bytes() const {
+  std::int64_t sum = 0;
+  for (const WeightBlock& block : blocks_) {
+    if (!block.give_back) continue;
+    sum += static_cast<std::int64_t>(
+        is_stored(block) ? block.stored.bytes.size() : block.weight.nbytes());
+  }
+  return sum;
 }
 
 at::ScalarType FrozenWeight::storage_type() const {

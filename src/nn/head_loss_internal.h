@@ -10,11 +10,11 @@ namespace graft::nn {
 constexpr std::int64_t kHeadChunkBytes = std::int64_t{64} << 20;
 
 // Rows of `vocabulary` logits of `bytes` each that fit kHeadChunkBytes. With
-// small vocabularies no more than products gain from: 16 Mi elements, or 256
+// small vocabularies no more than products gain from: 8 Mi elements, or 256
 // rows, and at most 1024.
 constexpr std::int64_t head_chunk_rows(std::int64_t vocabulary,
                                        std::int64_t bytes) {
-  constexpr std::int64_t kElements = std::int64_t{16} << 20;
+  constexpr std::int64_t kElements = std::int64_t{8} << 20;
   const std::int64_t width = std::max<std::int64_t>(vocabulary, 1);
   const std::int64_t useful =
       std::clamp<std::int64_t>(kElements / width, 256, 1024);

@@ -29,6 +29,10 @@ std::uint64_t state_of(const RecomputedPart& part) {
   return part.state ? part.state() : 0;
 }
 
+void finish(const RecomputedPart& part) {
+  if (part.done) part.done();
+}
+
 bool needs_gradient(const at::Tensor& tensor) { return tensor.requires_grad(); }
 
 [[noreturn]] void refuse_changed_state() {
@@ -49,7 +53,9 @@ struct RecomputeFunction : torch::autograd::Function<RecomputeFunction> {
     saved.insert(saved.end(), parameters.begin(), parameters.end());
     ctx->save_for_backward(std::move(saved));
     ctx->saved_data[kPart] = c10::IValue::make_capsule(held);
-    return held->part.compute(x);
+    at::Tensor y = held->part.compute(x);
+    finish(held->part);
+    return y;
   }
 
   // Gradients of x, of the parameters, and nothing for the part.
@@ -72,6 +78,7 @@ struct RecomputeFunction : torch::autograd::Function<RecomputeFunction> {
     const variable_list found =
         torch::autograd::grad({y}, wanted, {grads[0]}, /*retain_graph=*/false,
                               /*create_graph=*/false, /*allow_unused=*/true);
+    finish(held.part);
     std::size_t next = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (needs_gradient(inputs[i])) out[i] = found[next++];
@@ -87,7 +94,11 @@ at::Tensor recomputed(const at::Tensor& x, RecomputedPart part) {
                 [](const at::Tensor& p) { return !p.requires_grad(); });
   const bool tracked = at::GradMode::is_enabled() &&
                        (x.requires_grad() || !part.parameters.empty());
-  if (!tracked) return part.compute(x);
+  if (!tracked) {
+    at::Tensor y = part.compute(x);
+    finish(part);
+    return y;
+  }
   auto held = c10::make_intrusive<HeldPart>();
   held->state = state_of(part);
   held->part = std::move(part);

@@ -10,6 +10,8 @@
 namespace graft::nn {
 namespace {
 
+constexpr std::int64_t kGluPiece = 64;  // elements
+
 template <typename T>
 GRAFT_INLINE void norm_all(const NormRows<T>& in, T* y, float* rstd) {
   const std::int64_t n = in.n;
@@ -76,6 +78,26 @@ GRAFT_INLINE void swiglu_all(GluShape shape, const T* gate_up, T* y) {
   }
 }
 
+// A few elements of a row. Through buffers of its own, so that the compiler
+// need not prove that five rows of half floats do not overlap.
+template <typename T>
+GRAFT_INLINE void swiglu_piece_backward(std::int64_t n, const T* gate,
+                                        const T* up, const T* out, T* d_gate,
+                                        T* d_up) {
+  float d_gates[kGluPiece];
+  float d_ups[kGluPiece];
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float g = load(gate + i);
+    const float d = load(out + i);
+    const float s = sigmoid(g);
+    const float silu = g * s;
+    d_gates[i] = d * load(up + i) * (s + silu * (1.0F - s));
+    d_ups[i] = d * silu;
+  }
+  for (std::int64_t i = 0; i < n; ++i) store(d_gate + i, d_gates[i]);
+  for (std::int64_t i = 0; i < n; ++i) store(d_up + i, d_ups[i]);
+}
+
 template <typename T>
 GRAFT_INLINE void swiglu_all_backward(GluShape shape, const T* gate_up,
                                       const T* dy, T* d_gate_up) {
@@ -85,14 +107,13 @@ GRAFT_INLINE void swiglu_all_backward(GluShape shape, const T* gate_up,
     const T* out = dy + row * shape.n;
     T* d_gate = d_gate_up + row * 2 * shape.n;
     T* d_up = d_gate + shape.n;
-    for (std::int64_t i = 0; i < shape.n; ++i) {
-      const float g = load(gate + i);
-      const float d = load(out + i);
-      const float s = sigmoid(g);
-      const float silu = g * s;
-      store(d_gate + i, d * load(up + i) * (s + silu * (1.0F - s)));
-      store(d_up + i, d * silu);
+    std::int64_t i = 0;
+    for (; i + kGluPiece <= shape.n; i += kGluPiece) {
+      swiglu_piece_backward(kGluPiece, gate + i, up + i, out + i, d_gate + i,
+                            d_up + i);
     }
+    swiglu_piece_backward(shape.n - i, gate + i, up + i, out + i, d_gate + i,
+                          d_up + i);
   }
 }
 

@@ -1,6 +1,6 @@
 // Forward and backward of an adapted linear layer. Entry point:
-// low_rank_product. x A^T is computed again in backward; products of adapters
-// go straight into slices of the one result.
+// low_rank_product. Products of adapters go straight into slices of the one
+// result.
 #include "peft/low_rank_product_internal.h"
 
 #include <ATen/ATen.h>
@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/nn/thin_product.h"
 #include "peft/dropout_mask_internal.h"
 
 namespace graft {
@@ -65,25 +66,30 @@ at::Tensor slice(const at::Tensor& y, const RowSet& rows) {
   return y.narrow(1, rows.begin, rows.size());
 }
 
-void add_group(const LowRankCall& call, const LowRankGroup& group,
-               const at::Tensor& x, at::TensorList factors, at::Tensor& y) {
+// Adds to y; returns x A^T (N, rank), which backward reads.
+at::Tensor add_group(const LowRankCall& call, const LowRankGroup& group,
+                     const at::Tensor& x, at::TensorList factors,
+                     const at::Tensor& y) {
   const GroupFactors f(call, group, factors, x.scalar_type());
   const at::Tensor seen =
       group.dropout > 0.0 ? x * dropout_mask(x, call.dropout_key, group.dropout)
                           : x;
-  const at::Tensor z = at::mm(seen, f.stacked_a().t());
+  at::Tensor z = at::empty({x.size(0), f.rank()}, x.options());
+  nn::thin_product({seen, f.stacked_a().t()}, z);
   for (std::size_t i = group.begin; i < group.end; ++i) {
     const LowRankPiece& piece = call.pieces[i];
     const std::size_t local = i - group.begin;
-    slice(y, piece.rows)
-        .addmm_(f.columns(z, local, piece.rank), f.b(local).t(), 1,
-                piece.scale);
+    nn::thin_product(
+        {f.columns(z, local, piece.rank), f.b(local).t(), piece.scale, true},
+        slice(y, piece.rows));
   }
+  return z;
 }
 
 struct GroupBackward {
   const LowRankCall& call;
   at::TensorList factors;
+  at::TensorList z;      // (N, rank) of each group
   const at::Tensor& x;   // (N, in)
   const at::Tensor& dy;  // (N, out)
   at::Tensor dx;         // (N, in), added to; undefined when not wanted
@@ -92,32 +98,37 @@ struct GroupBackward {
 // scale * (z^T dy)^T in fp32: the transposed product is the faster one.
 at::Tensor gradient_of_b(const at::Tensor& z, const at::Tensor& dy,
                          double scale) {
-  const at::Tensor transposed = at::mm(z.t(), dy);
+  at::Tensor transposed = at::empty({z.size(1), dy.size(1)}, dy.options());
+  nn::thin_product({z.t(), dy}, transposed);
   at::Tensor db = at::empty({dy.size(1), z.size(1)},
                             transposed.options().dtype(at::kFloat));
   return db.copy_(transposed.t()).mul_(scale);
 }
 
-void backward_group(GroupBackward& work, const LowRankGroup& group,
+void backward_group(GroupBackward& work, std::size_t index,
                     variable_list& gradients) {
   const LowRankCall& call = work.call;
+  const LowRankGroup& group = call.groups[index];
+  const at::Tensor& z = work.z[index];
   const GroupFactors f(call, group, work.factors, work.x.scalar_type());
   at::Tensor mask;
   if (group.dropout > 0.0) {
     mask = dropout_mask(work.x, call.dropout_key, group.dropout);
   }
   const at::Tensor seen = mask.defined() ? work.x * mask : work.x;
-  const at::Tensor z = at::mm(seen, f.stacked_a().t());
   at::Tensor u = at::empty({work.x.size(0), f.rank()}, work.x.options());
   for (std::size_t i = group.begin; i < group.end; ++i) {
     const LowRankPiece& piece = call.pieces[i];
     const std::size_t local = i - group.begin;
     const at::Tensor dy = slice(work.dy, piece.rows);
-    f.columns(u, local, piece.rank).addmm_(dy, f.b(local), 0, piece.scale);
+    nn::thin_product({dy, f.b(local), piece.scale},
+                     f.columns(u, local, piece.rank));
     gradients[2 + 2 * i] =
         gradient_of_b(f.columns(z, local, piece.rank), dy, piece.scale);
   }
-  const at::Tensor da = at::mm(u.t(), seen).to(at::kFloat);
+  at::Tensor da = at::empty({f.rank(), seen.size(1)}, seen.options());
+  nn::thin_product({u.t(), seen}, da);
+  da = da.to(at::kFloat);
   for (std::size_t i = group.begin; i < group.end; ++i) {
     gradients[1 + 2 * i] =
         da.narrow(0, f.offset(i - group.begin), call.pieces[i].rank);
@@ -126,7 +137,7 @@ void backward_group(GroupBackward& work, const LowRankGroup& group,
   if (mask.defined()) {
     work.dx.add_(at::mm(u, f.stacked_a()).mul_(mask));
   } else {
-    work.dx.addmm_(u, f.stacked_a());
+    nn::thin_product({u, f.stacked_a(), 1.0, true}, work.dx);
   }
 }
 
@@ -139,11 +150,11 @@ struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
     const at::Tensor matrix = as_matrix(x);
     call->weight->multiply_out(matrix, rows);
     if (call->bias.defined()) rows.add_(call->bias);
-    for (const LowRankGroup& group : call->groups) {
-      add_group(*call, group, matrix, factors, rows);
-    }
     variable_list saved{x};
     saved.insert(saved.end(), factors.begin(), factors.end());
+    for (const LowRankGroup& group : call->groups) {
+      saved.push_back(add_group(*call, group, matrix, factors, rows));
+    }
     ctx->save_for_backward(std::move(saved));
     ctx->saved_data[kCall] = c10::IValue::make_capsule(call);
     return y;
@@ -161,19 +172,20 @@ struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
     const variable_list saved = ctx->get_saved_variables();
     const auto capsule = ctx->saved_data[kCall].toCapsule();
     const auto& call = static_cast<const LowRankCall&>(*capsule);
-    const at::TensorList factors =
-        at::TensorList(saved).slice(1, saved.size() - 1);
+    const std::size_t factor_count = 2 * call.pieces.size();
+    const at::TensorList factors = at::TensorList(saved).slice(1, factor_count);
+    const at::TensorList z = at::TensorList(saved).slice(1 + factor_count);
     const at::Tensor x = as_matrix(saved[0]);
     const at::Tensor dy = as_matrix(grads[0]);
-    variable_list gradients(saved.size() + 1);
-    GroupBackward work{call, factors, x, dy, {}};
+    variable_list gradients(factor_count + 2);
+    GroupBackward work{call, factors, z, x, dy, {}};
     if (ctx->needs_input_grad(0)) {
       gradients[0] = at::empty(saved[0].sizes(), x.options());
       work.dx = gradients[0].view({-1, x.size(1)});
       call.weight->multiply_transposed_out(dy, work.dx);
     }
-    for (const LowRankGroup& group : call.groups) {
-      backward_group(work, group, gradients);
+    for (std::size_t i = 0; i < call.groups.size(); ++i) {
+      backward_group(work, i, gradients);
     }
     return gradients;
   }

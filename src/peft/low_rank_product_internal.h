@@ -39,7 +39,8 @@ struct LowRankCall : public torch::CustomClassHolder {
 };
 
 // x: (..., in) of the weight's compute type; factors: A (rank, in) and B
-// (rows, rank) of each piece in turn, fp32. Saves x and the factors alone.
+// (rows, rank) of each piece in turn, fp32. Saves x, the factors, and
+// x A^T (N, rank).
 at::Tensor low_rank_product(const at::Tensor& x, at::TensorList factors,
                             const c10::intrusive_ptr<LowRankCall>& call);
 

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <fstream>
+#include <string>
 
 #include "base/process_memory_internal.h"
 #include "support/temporary_directory.h"
@@ -70,10 +71,18 @@ TEST_F(ControlGroup, reads_the_first_version) {
 
 TEST(ProcessMemory, knows_this_process) {
   EXPECT_GT(resident_bytes(), 1 << 20);
+  EXPECT_GE(peak_resident_bytes(), resident_bytes() * 9 / 10);
   const auto room = memory_room();
   ASSERT_TRUE(room.has_value());
   EXPECT_GT(room->bytes, 0);
   EXPECT_FALSE(room->source.empty());
+}
+
+TEST(ProcessMemory, remembers_the_most) {
+  constexpr std::int64_t kBytes = std::int64_t{64} << 20;
+  const std::int64_t before = resident_bytes();
+  EXPECT_EQ(std::string(kBytes, 'x').back(), 'x');
+  EXPECT_GT(peak_resident_bytes(), before + kBytes * 9 / 10);
 }
 
 TEST(ProcessMemory, a_mapping_is_unread_until_it_is_read) {

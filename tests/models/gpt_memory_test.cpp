@@ -83,9 +83,10 @@ TEST(GptMemory, counts_what_forward_keeps) {
     const GptStep step{.tokens = kTokens,
                        .recompute = row.recompute,
                        .full = row.adapted.empty()};
-    const GptStepMemory count = gpt_step_memory(
-        *model, step,
-        [&](const std::string& path) { return row.adapted.contains(path); });
+    const GptStepMemory count =
+        gpt_step_memory(*model, step, [&](const std::string& path) {
+          return row.adapted.contains(path) ? 1 : 0;
+        });
     // The last sum and norm are the head's.
     const std::int64_t want = count.kept + 2 * kTokens * 24 * 4;
     EXPECT_NEAR(
@@ -97,7 +98,7 @@ TEST(GptMemory, counts_what_forward_keeps) {
 
 TEST(GptMemory, grows_with_tokens_and_shrinks_when_recomputed) {
   const auto model = test::tiny_model();
-  const auto all = [](const std::string&) { return true; };
+  const auto all = [](const std::string&) { return std::int64_t{1}; };
   GptStep step{.tokens = 100, .labels = 50};
   const GptStepMemory small = gpt_step_memory(*model, step, all);
   step.tokens = 200;

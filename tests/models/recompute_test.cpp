@@ -10,6 +10,7 @@
 #include <string>
 
 #include "graft/base/error.h"
+#include "graft/models/gpt_memory.h"
 #include "graft/peft/inject.h"
 #include "support/memory_meter.h"
 #include "support/tiny_gpt.h"
@@ -220,6 +221,32 @@ TEST(Recompute, keeps_less) {
     kept.push_back(meter.current());
   }
   EXPECT_LT(3 * kept[1], kept[0]);
+}
+
+// Every matrix counts how often it is let go.
+WeightSource mapped_source(int& calls) {
+  return [&calls,
+          source = test::random_source(at::kFloat)](const std::string& name) {
+    auto blocks = source(name);
+    blocks[0].give_back = [&calls] { ++calls; };
+    return blocks;
+  };
+}
+
+TEST(Recompute, mapped_weights_leave_memory_after_each_block) {
+  int calls = 0;
+  const auto model =
+      make_gpt(test::tiny_config(false), mapped_source(calls), {});
+  adapt(*model, {kQkv0}, 0.0);
+  const nn::LmInput input = input_of(some_ids(1, 5));
+  gradients_of(*model, input);
+  EXPECT_EQ(calls, 0);
+  model->set_checkpoint_activations(true);
+  gradients_of(*model, input);
+  // Four matrices of two layers, in forward and in backward.
+  EXPECT_EQ(calls, 16);
+  // Both layers have 64 * 24 + 24 * 32 + 40 * 24 + 24 * 20 values.
+  EXPECT_EQ(gpt_streamed_bytes(*model), 3744 * 4);
 }
 
 TEST(Recompute, evaluation_and_decoding_are_as_ever) {

@@ -123,6 +123,30 @@ TEST(FrozenWeight, packs_only_native_bf16_by_itself) {
   EXPECT_EQ(count(ComputeMode::kFp32, WeightLayout::kPacked), 1U);
 }
 
+// What a block of a mapped file does, and how often.
+TEST(FrozenWeight, gives_back_what_it_uses_where_it_is) {
+  int calls = 0;
+  const auto made = [&](ComputeMode mode) {
+    std::vector<WeightBlock> blocks(2);
+    for (WeightBlock& block : blocks) {
+      block.weight = at::ones({6, 4}, at::kBFloat16);
+      block.give_back = [&calls] { ++calls; };
+    }
+    return FrozenWeight::make(std::move(blocks), mode, WeightLayout::kAuto);
+  };
+  const auto mapped = made(ComputeMode::kFp32);
+  mapped->give_back();
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(mapped->mapped_bytes(), 2 * 6 * 4 * 2);
+  EXPECT_EQ(mapped->packed_bytes(), 0);
+  // A packed copy is not the file's.
+  const auto packed = made(ComputeMode::kNative);
+  packed->give_back();
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(packed->mapped_bytes(), 0);
+  EXPECT_EQ(packed->packed_bytes(), 2 * 6 * 4 * 2);
+}
+
 TEST(FrozenWeight, reads_unaligned_bytes_and_never_writes_them) {
   at::manual_seed(3);
   const at::Tensor values = at::randn({5, 4});

@@ -1,5 +1,6 @@
 // What this process takes and may still take. Entry points: resident_bytes,
-// unread_mapped_bytes, memory_room. Linux; elsewhere nothing is known.
+// peak_resident_bytes, unread_mapped_bytes, memory_room. Linux; elsewhere
+// nothing is known.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,10 @@ namespace graft {
 
 // Memory of this process that is in RAM, mapped files included; 0: unknown.
 std::int64_t resident_bytes();
+
+// The most of it since the program started; 0: unknown. Not getrusage's: that
+// one begins with the memory of the process that started this one.
+std::int64_t peak_resident_bytes();
 
 // Of the mappings of these files, the bytes that no access has brought into
 // this process yet.

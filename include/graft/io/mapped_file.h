@@ -1,4 +1,5 @@
-// A file mapped read-only into memory. Entry point: MappedFile::open.
+// A file mapped read-only into memory. Entry points: MappedFile::open,
+// release_mapped_bytes.
 #pragma once
 
 #include <cstddef>
@@ -29,11 +30,16 @@ class MappedFile {
   void release(std::span<const std::byte> range) const;
 
  private:
-  MappedFile(std::filesystem::path path, std::span<const std::byte> bytes)
-      : path_(std::move(path)), bytes_(bytes) {}
+  MappedFile(std::filesystem::path path, std::span<const std::byte> bytes);
 
   std::filesystem::path path_;
   std::span<const std::byte> bytes_;
 };
+
+// MappedFile::release for whoever holds bytes and not the file they are in: for
+// the part of `range` that lies in the mapping of its first byte. Nothing
+// happens to bytes that no MappedFile has mapped. The bytes stay readable: a
+// read brings them back.
+void release_mapped_bytes(std::span<const std::byte> range);
 
 }  // namespace graft

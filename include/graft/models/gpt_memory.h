@@ -1,6 +1,6 @@
 // What one micro batch of training takes beyond the weights, counted tensor by
-// tensor. Entry points: gpt_step_memory, gpt_parameters. Design:
-// docs/design/09-memory.md.
+// tensor. Entry points: gpt_step_memory, gpt_streamed_bytes, gpt_parameters.
+// Design: docs/design/09-memory.md.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,15 @@ struct GptStepMemory {
   std::int64_t peak() const { return kept + (block > head ? block : head); }
 };
 
-// Bytes. `model` is of make_gpt; is_trained(path) says whether the linear layer
-// at that path is adapted.
+// Bytes. `model` is of make_gpt; adapter_rank(path) is the sum of the ranks of
+// the adapters in the linear layer at that path, 0 without one.
 GptStepMemory gpt_step_memory(
     const nn::CausalLm& model, const GptStep& step,
-    const std::function<bool(const std::string& path)>& is_trained);
+    const std::function<std::int64_t(const std::string& path)>& adapter_rank);
+
+// Of the mapped weights, the bytes that are out of memory at any time when
+// blocks are recomputed: those of all layers but the largest.
+std::int64_t gpt_streamed_bytes(const nn::CausalLm& model);
 
 // Elements of all weights, shared ones once.
 std::int64_t gpt_parameters(const GptConfig& config);

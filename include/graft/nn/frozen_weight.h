@@ -8,6 +8,7 @@
 #include <c10/util/intrusive_ptr.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -30,6 +31,9 @@ struct WeightBlock {
   // Without `weight`: rows that are decoded whenever they are needed
   // (quantised, or in another order). On the CPU, kFp32 and kBlocks alone.
   StoredTensor stored = {};
+  // Lets the bytes leave memory, to which the next use brings them back: what
+  // a mapped file can do. Null: they stay.
+  std::function<void()> give_back = nullptr;
 
   std::int64_t rows() const;
   std::int64_t columns() const;
@@ -51,6 +55,11 @@ class FrozenWeight : public torch::CustomClassHolder {
   at::ScalarType compute_type() const;
   at::Device device() const;
   std::size_t block_count() const { return blocks_.size(); }
+  // Of the packed copy that has taken the blocks' place; 0 without one.
+  std::int64_t packed_bytes() const { return packed_bytes_; }
+  // Calls give_back of the blocks that have one, and the bytes of those.
+  void give_back() const;
+  std::int64_t mapped_bytes() const;
 
   // y = x W^T. x: (N, in), y: (N, out), both of compute_type(), y written
   // whole.
@@ -67,6 +76,7 @@ class FrozenWeight : public torch::CustomClassHolder {
   std::vector<WeightBlock> blocks_;
   std::int64_t in_ = 0;
   std::int64_t out_ = 0;
+  std::int64_t packed_bytes_ = 0;
   ComputeMode mode_ = ComputeMode::kFp32;
 };
 

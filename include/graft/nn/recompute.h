@@ -19,6 +19,10 @@ struct RecomputedPart {
   // A number that changes when anything else changes on which the result
   // depends: backward refuses to work on another state. Null: there is none.
   std::function<std::uint64_t()> state;
+  // Called when the part has been computed, and when it has been
+  // differentiated: what it reads may leave memory until it is needed again.
+  // Null: nothing is to be done.
+  std::function<void()> done;
 };
 
 // compute(x), with gradients to x and the parameters that are exactly those of
