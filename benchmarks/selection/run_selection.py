@@ -63,8 +63,8 @@ def time_reference(path):
 def match_names(bin_dir):
     with tempfile.TemporaryDirectory() as folder:
         result = subprocess.run(
-            [bin_dir / "graft-select", "--dump", folder], stdout=subprocess.PIPE,
-            text=True)
+            [bin_dir / "graft-select", "--dump", folder],
+            stdout=subprocess.PIPE, text=True)
         print(result.stdout, end="", flush=True)
         engines = {json.loads(line).get("engine")
                    for line in result.stdout.splitlines()}

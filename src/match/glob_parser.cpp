@@ -1,4 +1,5 @@
 // Reads a glob. Entry points: parse_glob, is_glob_literal.
+#include <array>
 #include <charconv>
 #include <string>
 
@@ -13,6 +14,26 @@ namespace {
 using Kind = PatternItem::Kind;
 
 constexpr int kMaxNesting = 32;
+
+// A test of one look-up: find_first_of takes longer than all else here.
+class ByteSet {
+ public:
+  constexpr explicit ByteSet(std::string_view bytes) {
+    for (const char c : bytes) holds_[static_cast<unsigned char>(c)] = true;
+  }
+  constexpr std::size_t find_in(std::string_view text) const {
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (holds_[static_cast<unsigned char>(text[at])]) return at;
+    }
+    return std::string_view::npos;
+  }
+
+ private:
+  std::array<bool, 256> holds_{};
+};
+
+constexpr ByteSet kRegexBytes("()|+\\^$");
+constexpr ByteSet kSpecialBytes("*?[]{}()|+\\^$");
 
 // `.*` is a whole dotted component in a glob ("*.layers.0.*.linear_qkv") and
 // any text in a regular expression (".*proj"). Only what the first reading
@@ -30,7 +51,7 @@ std::size_t find_regex_dot_star(std::string_view text) {
 }
 
 void refuse_regex(std::string_view text) {
-  std::size_t at = text.find_first_of("()|+\\^$");
+  std::size_t at = kRegexBytes.find_in(text);
   if (at == std::string_view::npos) at = find_regex_dot_star(text);
   if (at == std::string_view::npos) return;
   throw ConfigError(ErrorText{
@@ -209,7 +230,7 @@ void parse_glob(std::string_view text, PatternTree& tree) {
 }
 
 bool is_glob_literal(std::string_view text) {
-  return text.find_first_of("*?[]{}()|+\\^$") == std::string_view::npos;
+  return kSpecialBytes.find_in(text) == std::string_view::npos;
 }
 
 }  // namespace graft

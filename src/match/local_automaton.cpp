@@ -12,12 +12,6 @@ using Edge = PatternGraph::Edge;
 
 bool is_digit(char32_t point) { return point >= U'0' && point <= U'9'; }
 
-// Followed without a character, wherever it stands.
-bool is_free(const Edge& edge) {
-  return edge.kind == EdgeKind::kEmpty || edge.kind == EdgeKind::kText ||
-         edge.kind == EdgeKind::kLine;
-}
-
 }  // namespace
 
 LocalAutomaton::LocalAutomaton(const PatternGraph& graph,
@@ -118,36 +112,6 @@ bool LocalAutomaton::is_settled(std::uint32_t star) const {
   return at == kNone;
 }
 
-std::uint32_t LocalAutomaton::only_next(std::uint32_t star) {
-  // kUnknown is no star: there are as many states as that at most.
-  constexpr std::uint32_t kUnknown = kNone - 1;
-  if (only_next_.empty()) only_next_.resize(graph_.stars().size(), kUnknown);
-  if (only_next_[star] == kUnknown) only_next_[star] = find_only_next(star);
-  return only_next_[star];
-}
-
-std::uint32_t LocalAutomaton::find_only_next(std::uint32_t star) {
-  constexpr std::size_t kMaxLookedAt = 64;
-  std::vector<std::uint32_t> open{graph_.stars()[star]};
-  std::uint32_t next = kNone;
-  for (std::size_t i = 0; i < open.size(); ++i) {
-    const PatternGraph::State& row = graph_.states()[open[i]];
-    if (row.accepts != kNone || open.size() > kMaxLookedAt) return kNone;
-    for (std::uint32_t at = row.edges; at != kNone;) {
-      const std::uint32_t target = graph_.edges()[at].target;
-      const std::uint32_t reached = graph_.states()[target].star;
-      if (reached == kNone) {
-        open.push_back(target);
-      } else if (reached != star) {
-        if (next != kNone && next != reached) return kNone;
-        next = reached;
-      }
-      at = graph_.edges()[at].next;
-    }
-  }
-  return next;
-}
-
 std::uint32_t LocalAutomaton::start_of(std::uint32_t star, bool after_digit) {
   std::uint32_t& start = starts_[star * 2 + (after_digit ? 1 : 0)];
   if (start == kNone) {
@@ -164,7 +128,8 @@ bool LocalAutomaton::matters(std::uint32_t state) const {
   if (row.accepts != kNone) return true;
   for (std::uint32_t at = row.edges; at != kNone;) {
     const Edge& edge = graph_.edges()[at];
-    const bool leads = !is_free(edge) && edge.kind != EdgeKind::kNumber;
+    const bool leads =
+        !PatternGraph::is_free(edge) && edge.kind != EdgeKind::kNumber;
     if (leads && !tails_.is_suffix(at)) return true;
     at = edge.next;
   }
@@ -203,7 +168,7 @@ void LocalAutomaton::add_closed(std::uint32_t state, bool after_digit) {
       const Edge& edge = graph_.edges()[next];
       ++built_;
       const bool number = edge.kind == EdgeKind::kNumber && !after_digit;
-      if (number || is_free(edge)) open_.push_back(edge.target);
+      if (number || PatternGraph::is_free(edge)) open_.push_back(edge.target);
       next = edge.next;
     }
   }
@@ -223,7 +188,7 @@ void LocalAutomaton::add_stars(std::uint32_t state, bool before) {
     if (row.star != kNone) reached_.push_back(row.star * 2 + (before ? 1 : 0));
     for (std::uint32_t next = row.edges; next != kNone;) {
       const Edge& edge = graph_.edges()[next];
-      if (is_free(edge)) star_open_.push_back(edge.target);
+      if (PatternGraph::is_free(edge)) star_open_.push_back(edge.target);
       next = edge.next;
     }
   }
@@ -244,7 +209,7 @@ void LocalAutomaton::pass_guard(std::uint32_t state, char32_t point) {
     }
     for (std::uint32_t next = row.edges; next != kNone;) {
       const Edge& edge = graph_.edges()[next];
-      if (is_free(edge)) open.push_back(edge.target);
+      if (PatternGraph::is_free(edge)) open.push_back(edge.target);
       if (graph_.takes(edge, point)) take(edge, false);
       next = edge.next;
     }
@@ -341,65 +306,6 @@ void LocalAutomaton::grow_index() {
     std::size_t at = rows_[number].hash & mask;
     while (index_[at] != kNone) at = (at + 1) & mask;
     index_[at] = number;
-  }
-}
-
-// The states where patterns end when the name ends: those of the row, and what
-// stands behind the end of a number.
-void LocalAutomaton::find_accepting(const Row& row) {
-  const auto begin = members_.begin() + row.begin;
-  accepting_.assign(begin, begin + row.size);
-  next_mark();
-  const auto add_behind = [&](std::uint32_t state, bool guards) {
-    std::uint32_t at = graph_.states()[state].edges;
-    for (; at != kNone; at = graph_.edges()[at].next) {
-      const Edge& edge = graph_.edges()[at];
-      const bool wanted =
-          guards ? edge.kind == EdgeKind::kGuard : is_free(edge);
-      if (!wanted || marks_[edge.target].added == mark_) continue;
-      marks_[edge.target].added = mark_;
-      accepting_.push_back(edge.target);
-    }
-  };
-  for (std::size_t i = 0; i < row.size; ++i) add_behind(accepting_[i], true);
-  for (std::size_t i = row.size; i < accepting_.size(); ++i) {
-    add_behind(accepting_[i], false);
-  }
-}
-
-std::uint32_t LocalAutomaton::lowest_accept() {
-  find_accepting(rows_.back());
-  std::uint32_t lowest = kNone;
-  for (const std::uint32_t state : accepting_) {
-    const std::uint32_t first = graph_.states()[state].accepts;
-    if (first == kNone) continue;
-    lowest = std::min(lowest, graph_.accepts()[first].pattern);
-  }
-  return lowest;
-}
-
-void LocalAutomaton::add_accepts(std::uint32_t row,
-                                 std::vector<std::size_t>& hits) {
-  if (first_accept(row) == kNone) return;
-  find_accepting(rows_[row / stride_]);
-  for (const std::uint32_t state : accepting_) {
-    std::uint32_t at = graph_.states()[state].accepts;
-    for (; at != kNone; at = graph_.accepts()[at].next) {
-      hits.push_back(graph_.accepts()[at].pattern);
-    }
-  }
-}
-
-std::uint32_t LocalAutomaton::first_accept_of_star(std::uint32_t star) const {
-  const std::uint32_t first = graph_.states()[graph_.stars()[star]].accepts;
-  return first == kNone ? kNone : graph_.accepts()[first].pattern;
-}
-
-void LocalAutomaton::add_accepts_of_state(
-    std::uint32_t state, std::vector<std::size_t>& hits) const {
-  std::uint32_t at = graph_.states()[state].accepts;
-  for (; at != kNone; at = graph_.accepts()[at].next) {
-    hits.push_back(graph_.accepts()[at].pattern);
   }
 }
 

@@ -16,7 +16,7 @@ namespace {
 // Beyond these the rest of a pattern, or a branch, is not shared.
 constexpr std::size_t kMaxFrontier = 8;
 constexpr int kMaxLookedAt = 128;
-constexpr std::size_t kMaxStates = std::size_t{1} << 26;
+constexpr std::size_t kMaxStates = std::size_t{1} << 24;
 
 // The index of `value`, which is added unless it is among the last ones.
 template <typename Value>

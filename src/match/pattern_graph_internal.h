@@ -70,6 +70,11 @@ class PatternGraph {
   const std::vector<std::uint32_t>& stars() const { return stars_; }
   const std::vector<PointClass>& classes() const { return classes_; }
 
+  // Followed without a character, wherever it stands.
+  static bool is_free(const Edge& edge) {
+    return edge.kind == EdgeKind::kEmpty || edge.kind == EdgeKind::kText ||
+           edge.kind == EdgeKind::kLine;
+  }
   // `point`, which may be a byte that is not UTF-8, along an edge that takes a
   // character.
   bool takes(const Edge& edge, char32_t point) const {

@@ -43,11 +43,8 @@ void PatternSimulation::add_closed(std::uint32_t state, bool after_digit) {
     std::uint32_t index = graph_.states()[at].edges;
     for (; index != kNone; index = graph_.edges()[index].next) {
       const PatternGraph::Edge& edge = graph_.edges()[index];
-      const bool free = edge.kind == EdgeKind::kEmpty ||
-                        edge.kind == EdgeKind::kText ||
-                        edge.kind == EdgeKind::kLine ||
-                        (edge.kind == EdgeKind::kNumber && !after_digit);
-      if (free) open_.push_back(edge.target);
+      const bool number = edge.kind == EdgeKind::kNumber && !after_digit;
+      if (number || PatternGraph::is_free(edge)) open_.push_back(edge.target);
       ++work_;
     }
   }

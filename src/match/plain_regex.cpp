@@ -238,12 +238,32 @@ class PlainReader {
   bool outer_choice_ = false;
 };
 
+bool is_special(char32_t point) {
+  switch (point) {
+    case U'(':
+    case U')':
+    case U'[':
+    case U']':
+    case U'{':
+    case U'}':
+    case U'|':
+    case U'+':
+    case U'?':
+    case U'\\':
+    case U'^':
+    case U'$':
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Dots, stars and text without any other special character: the common case,
 // read without being rewritten first.
 bool read_stars(std::string_view pattern, PatternTree& tree) {
   for (std::size_t at = 0; at < pattern.size();) {
     const CodePoint point = decode_code_point(pattern, at);
-    if (point.value > 0x10FFFF) return false;
+    if (point.value > 0x10FFFF || is_special(point.value)) return false;
     at += point.size;
     if (point.value == U'*') {
       const bool again =
@@ -262,9 +282,8 @@ bool read_stars(std::string_view pattern, PatternTree& tree) {
 
 bool read_plain_megatron(std::string_view pattern, PatternTree& tree) {
   tree.clear();
-  if (pattern.find_first_of("()[]{}|+?\\^$") == std::string_view::npos) {
-    return read_stars(pattern, tree);
-  }
+  if (read_stars(pattern, tree)) return true;
+  tree.clear();
   std::string rewritten;
   for (const char c : pattern) {
     if (c == '*') {
