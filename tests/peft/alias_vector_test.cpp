@@ -1,6 +1,7 @@
 // The alias bookkeeping against recorded operations of the reference.
 #include <gtest/gtest.h>
 
+#include "graft/base/error.h"
 #include "graft/peft/module_matcher.h"
 #include "peft/stand_in.h"
 #include "support/shared_data.h"
@@ -39,11 +40,18 @@ struct Session {
     return nullptr;
   }
 
+  // An error is compared by its kind: the texts of re.error are Python's.
   Json match(const Json& operation) {
     const auto module = test::make_stand_in(operation.at(1));
-    return test::hit_json(matcher.match(*module,
-                                        string_or_null(operation.at(2)),
-                                        string_or_null(operation.at(3))));
+    try {
+      return test::hit_json(matcher.match(*module,
+                                          string_or_null(operation.at(2)),
+                                          string_or_null(operation.at(3))));
+    } catch (const ConfigError& error) {
+      const std::string text = error.what();
+      const bool pattern = text.find("is malformed") != text.npos;
+      return {{"error", pattern ? "re.error" : "AssertionError"}};
+    }
   }
 };
 
@@ -58,7 +66,11 @@ TEST(ModuleMatcher, vector_alias_operations) {
       for (const Json& operation : item.at("ops")) {
         results.push_back(session.run(operation));
       }
-      EXPECT_EQ(results, item.at("results"));
+      Json expected = item.at("results");
+      for (Json& result : expected) {
+        if (result.is_object()) result.erase("message");
+      }
+      EXPECT_EQ(results, expected);
       const Json& state = item.at("state");
       EXPECT_EQ(Json(session.matcher.alias_to_pattern()),
                 state.at("alias_to_pattern"));
