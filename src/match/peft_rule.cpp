@@ -113,6 +113,12 @@ void add_unused(const std::vector<KeyedRegex<Value>>& keys,
   }
 }
 
+// A matrix of one expert is a linear layer of its own to PEFT.
+bool takes_adapter(const ModuleInfo& info, const HfUnit& unit) {
+  return is_linear_kind(info.kind, true) ||
+         (info.kind == LayerKind::kTeGrouped && unit.part != kWhole);
+}
+
 class PeftRun : public RuleRun {
  public:
   PeftRun(const PeftRule& rule, const Inventory& inventory)
@@ -136,7 +142,7 @@ class PeftRun : public RuleRun {
       const auto entries = target_hits(rule_, targets_, info, unit.path);
       if (reason) out.exclusions.push_back({unit.part, *reason});
       if (entries.empty()) continue;
-      if (!is_linear_kind(info.kind, true)) {
+      if (!takes_adapter(info, unit)) {
         if (!reason) add_unsupported(info, unit, entries.front());
         continue;
       }

@@ -1,0 +1,11 @@
+// The families that graft knows, one function and one file each. Private to
+// formats: others ask find_family_or_null.
+#pragma once
+
+#include "formats/hf/family_internal.h"
+
+namespace graft {
+
+Family llama_family();
+
+}  // namespace graft
