@@ -13,6 +13,7 @@ namespace {
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
       llama_family(),
+      qwen2_family(),
   };
   return kFamilies;
 }

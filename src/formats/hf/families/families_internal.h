@@ -7,5 +7,6 @@
 namespace graft {
 
 Family llama_family();
+Family qwen2_family();
 
 }  // namespace graft
