@@ -14,6 +14,7 @@ const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
       llama_family(),
       qwen2_family(),
+      qwen3_family(),
   };
   return kFamilies;
 }

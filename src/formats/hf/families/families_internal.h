@@ -8,5 +8,6 @@ namespace graft {
 
 Family llama_family();
 Family qwen2_family();
+Family qwen3_family();
 
 }  // namespace graft
