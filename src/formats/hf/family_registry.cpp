@@ -15,6 +15,7 @@ const std::vector<Family>& families() {
       llama_family(),
       qwen2_family(),
       qwen3_family(),
+      mistral_family(),
   };
   return kFamilies;
 }

@@ -9,5 +9,6 @@ namespace graft {
 Family llama_family();
 Family qwen2_family();
 Family qwen3_family();
+Family mistral_family();
 
 }  // namespace graft
