@@ -10,5 +10,6 @@ Family llama_family();
 Family qwen2_family();
 Family qwen3_family();
 Family mistral_family();
+Family gemma2_family();
 
 }  // namespace graft
