@@ -11,5 +11,6 @@ Family qwen2_family();
 Family qwen3_family();
 Family mistral_family();
 Family gemma2_family();
+Family gemma3_text_family();
 
 }  // namespace graft
