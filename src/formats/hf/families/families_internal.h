@@ -12,5 +12,6 @@ Family qwen3_family();
 Family mistral_family();
 Family gemma2_family();
 Family gemma3_text_family();
+Family phi3_family();
 
 }  // namespace graft
