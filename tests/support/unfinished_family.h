@@ -12,7 +12,6 @@ namespace graft::test {
 inline std::optional<std::string> unfinished_family(
     const std::string& model_type) {
   static const std::map<std::string, std::string> kReasons = {
-      {"smollm3", "no table yet"},
       {"mixtral", "no table yet"},
       {"qwen3_moe", "no table yet"},
       {"olmo2", "no table yet"}};

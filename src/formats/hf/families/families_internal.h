@@ -13,5 +13,6 @@ Family mistral_family();
 Family gemma2_family();
 Family gemma3_text_family();
 Family phi3_family();
+Family smollm3_family();
 
 }  // namespace graft
