@@ -14,5 +14,6 @@ Family gemma2_family();
 Family gemma3_text_family();
 Family phi3_family();
 Family smollm3_family();
+Family mixtral_family();
 
 }  // namespace graft
