@@ -12,7 +12,7 @@ namespace graft::test {
 inline std::optional<std::string> unfinished_family(
     const std::string& model_type) {
   static const std::map<std::string, std::string> kReasons = {
-      {"qwen3_moe", "no table yet"}, {"olmo2", "no table yet"}};
+      {"olmo2", "no table yet"}};
   const auto found = kReasons.find(model_type);
   if (found == kReasons.end()) return std::nullopt;
   return found->second;

@@ -12,9 +12,9 @@ namespace {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
-      llama_family(),   qwen2_family(),   qwen3_family(),
-      mistral_family(), gemma2_family(),  gemma3_text_family(),
-      phi3_family(),    smollm3_family(), mixtral_family(),
+      llama_family(),   qwen2_family(),       qwen3_family(), mistral_family(),
+      gemma2_family(),  gemma3_text_family(), phi3_family(),  smollm3_family(),
+      mixtral_family(), qwen3_moe_family(),
   };
   return kFamilies;
 }

@@ -15,5 +15,6 @@ Family gemma3_text_family();
 Family phi3_family();
 Family smollm3_family();
 Family mixtral_family();
+Family qwen3_moe_family();
 
 }  // namespace graft
