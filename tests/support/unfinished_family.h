@@ -11,8 +11,7 @@ namespace graft::test {
 // The reason; nullopt for a model_type that has to run.
 inline std::optional<std::string> unfinished_family(
     const std::string& model_type) {
-  static const std::map<std::string, std::string> kReasons = {
-      {"olmo2", "no table yet"}};
+  static const std::map<std::string, std::string> kReasons = {};
   const auto found = kReasons.find(model_type);
   if (found == kReasons.end()) return std::nullopt;
   return found->second;

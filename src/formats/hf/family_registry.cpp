@@ -14,7 +14,7 @@ const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
       llama_family(),   qwen2_family(),       qwen3_family(), mistral_family(),
       gemma2_family(),  gemma3_text_family(), phi3_family(),  smollm3_family(),
-      mixtral_family(), qwen3_moe_family(),
+      mixtral_family(), qwen3_moe_family(),   olmo2_family(),
   };
   return kFamilies;
 }

@@ -16,5 +16,6 @@ Family phi3_family();
 Family smollm3_family();
 Family mixtral_family();
 Family qwen3_moe_family();
+Family olmo2_family();
 
 }  // namespace graft
