@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,28 +74,51 @@ void copy_other_files(const fs::path& from, const fs::path& to) {
   }
 }
 
+// What the live model has of the base's tensors, by name. A tied head that is
+// stored all the same is the embedding under its own name.
+std::map<std::string, WeightRow> live_tensors(
+    const BaseModel& base, const ShardedSafetensors& weights) {
+  std::map<std::string, WeightRow> out;
+  for (WeightRow& row : make_weight_table(base.config)) {
+    out.emplace(row.hf_name, std::move(row));
+  }
+  if (!base.config.tied_embeddings) return out;
+  const std::string head = base.config.prefix.head + "lm_head.weight";
+  const std::string words = base.config.prefix.body + "embed_tokens.weight";
+  if (!weights.contains(head)) return out;
+  WeightRow row = out.at(words);
+  row.hf_name = head;
+  out.emplace(head, std::move(row));
+  return out;
+}
+
 }  // namespace
 
 void save_full_model(const BaseModel& base, const fs::path& directory) {
   const auto weights = ShardedSafetensors::open(base.directory);
-  std::vector<WeightRow> rows = make_weight_table(base.config);
-  std::sort(rows.begin(), rows.end(),
-            [](const auto& a, const auto& b) { return a.hf_name < b.hf_name; });
+  const std::map<std::string, WeightRow> rows = live_tensors(base, weights);
   std::vector<TensorLayout> layout;
-  for (const WeightRow& row : rows) {
-    layout.push_back(
-        {row.hf_name, weights.tensor(row.hf_name).dtype, row.shape});
+  for (const std::string& name : weights.names()) {
+    const HostTensor stored = weights.tensor(name);
+    layout.push_back({name, stored.dtype, stored.shape});
   }
+  std::sort(layout.begin(), layout.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   AtomicDirectory output(directory, AtomicDirectory::Existing::kReplace);
   copy_other_files(base.directory, output.path());
   SafetensorsWriter writer(output.path() / "model.safetensors", layout,
                            {{"format", "pt"}});
   const LiveModules modules = base.model->named_modules("", false);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const at::Tensor values = live_rows(modules, rows[i])
+  for (const TensorLayout& tensor : layout) {
+    const auto row = rows.find(tensor.name);
+    if (row == rows.end()) {
+      writer.write(weights.tensor(tensor.name).bytes);
+      continue;
+    }
+    const at::Tensor values = live_rows(modules, row->second)
                                   .to(at::kCPU)
-                                  .to(to_scalar_type(layout[i].dtype));
-    check_finite(values, layout[i]);
+                                  .to(to_scalar_type(tensor.dtype));
+    check_finite(values, tensor);
     writer.write(to_host_tensor(values).bytes);
   }
   writer.commit();

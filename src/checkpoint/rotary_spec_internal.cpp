@@ -101,11 +101,28 @@ std::vector<float> dynamic_frequencies(const RopeConfig& rope, std::int64_t dim,
   return to_vector(at::pow(base, exponents(dim)).reciprocal());
 }
 
+at::Tensor longrope_frequencies(const RopeConfig& rope,
+                                const std::vector<double>& factors,
+                                std::int64_t dim) {
+  const std::vector<float> divisors(factors.begin(), factors.end());
+  return (at::tensor(divisors) * at::pow(rope.theta, exponents(dim)))
+      .reciprocal();
+}
+
+double longrope_attention_factor(const RopeConfig& rope) {
+  if (rope.attention_factor) return *rope.attention_factor;
+  if (rope.factor <= 1.0) return 1.0;
+  const auto context = static_cast<double>(rope.original_max_positions);
+  return std::sqrt(1.0 + std::log(rope.factor) / std::log(context));
+}
+
 }  // namespace
 
 RotarySpec make_rotary_spec(const RopeConfig& rope, std::int64_t head_dim) {
   const at::NoGradGuard no_grad;
   RotarySpec out;
+  head_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) *
+                                       rope.rotated_share);
   at::Tensor frequencies = plain_frequencies(rope.theta, head_dim);
   switch (rope.kind) {
     case RopeKind::kDefault:
@@ -123,6 +140,15 @@ RotarySpec make_rotary_spec(const RopeConfig& rope, std::int64_t head_dim) {
     case RopeKind::kDynamic:
       out.for_length = [rope, head_dim](std::int64_t length) {
         return dynamic_frequencies(rope, head_dim, length);
+      };
+      break;
+    case RopeKind::kLongRope:
+      frequencies = longrope_frequencies(rope, rope.short_factors, head_dim);
+      out.attention_factor = longrope_attention_factor(rope);
+      out.for_length = [rope, head_dim](std::int64_t length) {
+        const bool is_long = length > rope.original_max_positions;
+        return to_vector(longrope_frequencies(
+            rope, is_long ? rope.long_factors : rope.short_factors, head_dim));
       };
       break;
   }

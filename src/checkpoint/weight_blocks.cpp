@@ -84,7 +84,10 @@ WeightBlocks::WeightBlocks(const Checkpoint& checkpoint,
   std::vector<StoredTensor> matrices;
   for (const WeightRow& row : make_weight_table(config)) {
     StoredTensor tensor = checkpoint.tensor(row.hf_name);
-    if (row.shape.size() == 2) matrices.push_back(tensor);
+    if (row.shape.size() == 3) {  // experts one after another
+      tensor.shape = {row.shape[0] * row.shape[1], row.shape[2]};
+    }
+    if (row.shape.size() > 1) matrices.push_back(tensor);
     parts_[row.runtime_name].push_back(std::move(tensor));
   }
   storage_ = storage_of(matrices);

@@ -68,6 +68,12 @@ std::optional<std::string_view> adapted_parent(const Paths& adapted,
   return std::nullopt;
 }
 
+// A matrix of one expert is a linear layer of its own to PEFT.
+bool takes_adapter(const ModuleInfo& info, const HfUnit& unit) {
+  return is_linear_kind(info.kind, true) ||
+         (info.kind == LayerKind::kTeGrouped && unit.part != kWhole);
+}
+
 class PeftRun : public RuleRun {
  public:
   PeftRun(const PeftRule& rule, const Inventory& inventory)
@@ -97,8 +103,8 @@ class PeftRun : public RuleRun {
       excluded_any_ = excluded_any_ || reason;
       unmatched_any_ = unmatched_any_ || (!reason && entries.empty());
       if (entries.empty()) continue;
-      if (!reason && !accepts(info, unit.path, entries.front())) continue;
-      if (reason && !is_linear_kind(info.kind, true)) continue;
+      if (!reason && !accepts(info, unit, entries.front())) continue;
+      if (reason && !takes_adapter(info, unit)) continue;
       for (const std::size_t entry : entries) {
         EntryHit& hit = by_entry[entry];
         hit.entry = entry;
@@ -199,11 +205,11 @@ class PeftRun : public RuleRun {
 
  private:
   // Notes an adapted layer, or a problem.
-  bool accepts(const ModuleInfo& info, std::string_view path,
-               std::size_t entry) {
+  bool accepts(const ModuleInfo& info, const HfUnit& unit, std::size_t entry) {
+    const std::string_view path = unit.path;
     const std::string start =
         "plan: '" + targets_.entries()[entry] + "' selects '";
-    if (!is_linear_kind(info.kind, true)) {
+    if (!takes_adapter(info, unit)) {
       problems_.push_back(start + std::string(path) + "' of kind " +
                           std::string(layer_kind_name(info.kind)) +
                           ", which takes no adapter");

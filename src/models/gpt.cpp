@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/nn/capped_head_loss.h"
 #include "graft/nn/embedding.h"
 #include "graft/nn/head_loss.h"
 #include "models/gpt_layer_internal.h"
+#include "models/layer_context_internal.h"
 
 namespace graft {
 namespace {
@@ -36,7 +38,7 @@ class Decoder : public torch::nn::Module {
         "final_layernorm",
         std::make_shared<nn::RmsNorm>(
             reader.vector("decoder.final_layernorm.weight", config.hidden_size),
-            config.norm_eps));
+            config.norm_eps, config.norms.offset));
   }
   std::vector<std::shared_ptr<DecoderLayer>> layers;
   std::shared_ptr<nn::RmsNorm> final_norm;
@@ -79,16 +81,6 @@ void check_segments(const nn::LmInput& input) {
   }
 }
 
-// 0, 1, ... in each segment.
-at::Tensor segment_positions(const std::vector<std::int64_t>& segments,
-                             at::Device device) {
-  std::vector<at::Tensor> parts;
-  parts.reserve(segments.size());
-  for (const std::int64_t length : segments)
-    parts.push_back(at::arange(length));
-  return at::cat(parts).to(device);
-}
-
 class Gpt : public nn::CausalLm {
  public:
   Gpt(const GptConfig& config, const WeightSource& source,
@@ -108,6 +100,10 @@ class Gpt : public nn::CausalLm {
   void set_checkpoint_activations(bool on) override { recompute_ = on; }
 
   const GptConfig& config() const { return config_; }
+  at::ScalarType compute_type() const {
+    const auto& frozen = embedding_->words->frozen();
+    return frozen ? frozen->compute_type() : at::kFloat;
+  }
 
   // Calls visit(tensor) with what gpt_hidden_states lists.
   template <typename Visit>
@@ -115,7 +111,12 @@ class Gpt : public nn::CausalLm {
 
  private:
   LayerContext make_context(const nn::LmInput& input, GptCache* cache) const;
-  nn::RotaryTable rotary_of(const nn::LmInput& input, std::int64_t past) const;
+  // The rotation, and what the kinds of attention in the model need of `mask`.
+  void fill_rotary(const nn::LmInput& input, std::int64_t past,
+                   LayerContext& out) const;
+  void fill_pattern(const nn::LmInput& input, const at::Tensor& mask,
+                    std::int64_t past, LayerContext& out) const;
+  at::Tensor embedded(const at::Tensor& ids) const;
   GptCache* checked_cache(const nn::LmInput& input) const;
 
   GptConfig config_;
@@ -167,8 +168,8 @@ GptCache* Gpt::checked_cache(const nn::LmInput& input) const {
   return cache;
 }
 
-nn::RotaryTable Gpt::rotary_of(const nn::LmInput& input,
-                               std::int64_t past) const {
+void Gpt::fill_rotary(const nn::LmInput& input, std::int64_t past,
+                      LayerContext& out) const {
   const std::int64_t tokens = input.input_ids.size(1);
   at::Tensor positions = input.position_ids;
   if (positions.defined()) {
@@ -182,27 +183,38 @@ nn::RotaryTable Gpt::rotary_of(const nn::LmInput& input,
   } else {
     positions = at::arange(past, past + tokens, at::TensorOptions(device_));
   }
-  const RotarySpec& spec = config_.rotary;
-  if (!spec.for_length || positions.numel() == 0) {
-    return nn::rotary_table(positions, spec.inverse_frequencies,
-                            spec.attention_factor);
+  out.rotary = make_rotary_table(config_.rotary, positions);
+  if (config_.sliding_rotary) {
+    out.sliding_rotary = make_rotary_table(*config_.sliding_rotary, positions);
   }
-  const auto length = positions.max().item<std::int64_t>() + 1;
-  return nn::rotary_table(positions, spec.for_length(length),
-                          spec.attention_factor);
+}
+
+void Gpt::fill_pattern(const nn::LmInput& input, const at::Tensor& mask,
+                       std::int64_t past, LayerContext& out) const {
+  const std::int64_t tokens = input.input_ids.size(1);
+  const AttentionNeeds needs = attention_needs(config_, past + tokens);
+  const auto options = at::TensorOptions(device_).dtype(compute_type());
+  if (needs.blocked) {
+    out.key_groups = input.segments.empty()
+                         ? mask_groups(mask)
+                         : segment_groups(input.segments, device_);
+  }
+  if (!needs.plain) return;
+  out.pattern = input.segments.empty()
+                    ? make_attention_pattern(mask,
+                                             {input.input_ids.size(0), tokens,
+                                              past, out.cache != nullptr},
+                                             options)
+                    : make_packed_pattern(input.segments, options);
 }
 
 LayerContext Gpt::make_context(const nn::LmInput& input,
                                GptCache* cache) const {
   const std::int64_t past = cache == nullptr ? 0 : cache->length();
   const std::int64_t tokens = input.input_ids.size(1);
-  const auto options = at::TensorOptions(device_).dtype(
-      embedding_->words->frozen() ? embedding_->words->frozen()->compute_type()
-                                  : at::kFloat);
-  if (!input.segments.empty()) {
-    return {rotary_of(input, 0), make_packed_pattern(input.segments, options),
-            nullptr};
-  }
+  LayerContext out;
+  out.cache = cache;
+  fill_rotary(input, past, out);
   at::Tensor mask = input.attention_mask;
   if (mask.defined()) {
     if (mask.dim() != 2 || mask.size(0) != input.input_ids.size(0) ||
@@ -212,11 +224,15 @@ LayerContext Gpt::make_context(const nn::LmInput& input,
     }
     mask = mask.to(device_);
   }
-  return {rotary_of(input, past),
-          make_attention_pattern(
-              mask, {input.input_ids.size(0), tokens, past, cache != nullptr},
-              options),
-          cache};
+  fill_pattern(input, mask, past, out);
+  return out;
+}
+
+at::Tensor Gpt::embedded(const at::Tensor& ids) const {
+  const at::Tensor words = embedding_->words->forward(ids.to(device_));
+  if (config_.embedding_scale == 1.0) return words;
+  // The scale is rounded to the words' type, as in transformers.
+  return words * at::scalar_tensor(config_.embedding_scale, words.options());
 }
 
 template <typename Visit>
@@ -224,7 +240,7 @@ void Gpt::run(const nn::LmInput& input, Visit visit) {
   GptCache* cache = checked_cache(input);
   const at::AutoGradMode grad(at::GradMode::is_enabled() && cache == nullptr);
   const LayerContext context = make_context(input, cache);
-  Stream stream{embedding_->words->forward(input.input_ids.to(device_)), {}};
+  Stream stream{embedded(input.input_ids), {}};
   for (const auto& layer : decoder_->layers) {
     visit(stream);
     if (recompute_ && cache == nullptr) {
@@ -244,7 +260,9 @@ at::Tensor Gpt::hidden(const nn::LmInput& input) {
 }
 
 at::Tensor Gpt::logits(const at::Tensor& hidden) {
-  return output_layer_->forward(hidden).to(at::kFloat);
+  const at::Tensor logits = output_layer_->forward(hidden).to(at::kFloat);
+  if (config_.logit_soft_cap == 0) return logits;
+  return nn::soft_capped(logits, config_.logit_soft_cap);
 }
 
 at::Tensor Gpt::loss_sum(const at::Tensor& hidden, const at::Tensor& labels) {
@@ -271,14 +289,16 @@ at::Tensor Gpt::loss_sum(const at::Tensor& hidden, const at::Tensor& labels) {
   }
   const at::Tensor rows =
       hidden.reshape({-1, config_.hidden_size}).index_select(0, places);
-  return nn::head_loss(rows, *output_layer_, targets);
+  if (config_.logit_soft_cap == 0) {
+    return nn::head_loss(rows, *output_layer_, targets);
+  }
+  return nn::capped_head_loss(rows, output_layer_, targets,
+                              config_.logit_soft_cap);
 }
 
 std::unique_ptr<nn::KvCache> Gpt::make_cache(std::int64_t batch,
                                              std::int64_t capacity) {
-  const auto options = at::TensorOptions(device_).dtype(
-      embedding_->words->frozen() ? embedding_->words->frozen()->compute_type()
-                                  : at::kFloat);
+  const auto options = at::TensorOptions(device_).dtype(compute_type());
   return std::make_unique<GptCache>(
       GptCache::Shape{config_.layers, batch, config_.kv_heads, capacity,
                       config_.head_dim},

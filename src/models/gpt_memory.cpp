@@ -1,7 +1,7 @@
 // Follows DecoderLayer::forward and counts what each operation saves: norms
 // their sum, adapted layers their input and its product with A, attention its
-// heads and result, the activation its input. Layers below the first trained
-// part save nothing.
+// heads and result, the activation its input, experts one copy of a token for
+// each that it chose. Layers below the first trained part save nothing.
 #include "graft/models/gpt_memory.h"
 
 #include <algorithm>
@@ -22,18 +22,28 @@ class LayerCount {
     inner_ = config.intermediate_size;
     query_ = config.heads * config.head_dim;
     qkv_ = query_ + 2 * config.kv_heads * config.head_dim;
+    qk_norms_ = config.norms.of_heads || config.norms.of_queries;
+    norms_behind_ = config.norms.behind;
+    experts_ = config.experts;
   }
 
-  void count(const std::string& layer,
+  void count(const std::string& layer, bool experts,
              const std::function<std::int64_t(const std::string&)>& rank) {
     keep_tracked(hidden_);  // the norm's sum
     linear(rank(layer + ".self_attention.linear_qkv"), hidden_);
-    keep_tracked(qkv_ + query_);  // q, k, v and the result
+    if (qk_norms_) keep_tracked((qkv_ + query_) / 2);  // queries and keys
+    keep_tracked(qkv_ + query_);                       // q, k, v and the result
     linear(rank(layer + ".self_attention.linear_proj"), tracked_ ? 0 : query_);
+    if (norms_behind_) keep_tracked(hidden_);
     keep_tracked(hidden_);
-    linear(rank(layer + ".mlp.linear_fc1"), hidden_);
-    keep_tracked(2 * inner_);
-    linear(rank(layer + ".mlp.linear_fc2"), inner_);
+    if (experts) {
+      count_experts(layer + ".mlp", rank);
+    } else {
+      linear(rank(layer + ".mlp.linear_fc1"), hidden_);
+      keep_tracked(2 * inner_);
+      linear(rank(layer + ".mlp.linear_fc2"), inner_);
+    }
+    if (norms_behind_) keep_tracked(hidden_);
   }
 
   std::int64_t elements() const { return elements_; }
@@ -41,11 +51,22 @@ class LayerCount {
   // Most that backward holds beside what is kept: the gradients around the
   // activation, or around the attention.
   std::int64_t backward_elements() const {
-    return std::max(3 * inner_ + 2 * hidden_, 2 * qkv_ + 2 * query_ + hidden_);
+    return std::max({3 * inner_ + 2 * hidden_, 2 * qkv_ + 2 * query_ + hidden_,
+                     experts_.per_token * (3 * experts_.size + 2 * hidden_)});
   }
   std::int64_t widest_input() const { return std::max(inner_, hidden_); }
 
  private:
+  void count_experts(
+      const std::string& mlp,
+      const std::function<std::int64_t(const std::string&)>& rank) {
+    const std::int64_t copies = experts_.per_token;
+    linear(rank(mlp + ".router"), hidden_);
+    linear(copies * rank(mlp + ".experts.linear_fc1"), copies * hidden_);
+    keep_tracked(2 * copies * experts_.size);
+    linear(copies * rank(mlp + ".experts.linear_fc2"), copies * experts_.size);
+    keep_tracked(copies * hidden_);  // results, for the router's gradient
+  }
   void keep_tracked(std::int64_t elements) {
     if (tracked_) elements_ += elements;
   }
@@ -62,6 +83,9 @@ class LayerCount {
   std::int64_t inner_ = 0;
   std::int64_t query_ = 0;
   std::int64_t qkv_ = 0;
+  bool qk_norms_ = false;
+  bool norms_behind_ = false;
+  GptExperts experts_;
   std::int64_t elements_ = 0;
 };
 
@@ -78,6 +102,36 @@ std::int64_t head_bytes(const GptConfig& config, const GptStep& step) {
   return logits + hidden * around + own;
 }
 
+std::int64_t attention_parameters(const GptConfig& config) {
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t query = config.heads * config.head_dim;
+  const std::int64_t qkv = query + 2 * config.kv_heads * config.head_dim;
+  std::int64_t sum = qkv * hidden + hidden * query;
+  if (config.attention_bias) sum += hidden;
+  if (config.attention_bias || config.qkv_bias) sum += qkv;
+  return sum;
+}
+
+std::int64_t norm_parameters(const GptConfig& config) {
+  const std::int64_t places =
+      (config.norms.before ? 2 : 0) + (config.norms.behind ? 2 : 0);
+  std::int64_t sum = places * config.hidden_size;
+  if (config.norms.of_heads) sum += 2 * config.head_dim;
+  if (config.norms.of_queries) {
+    sum += (config.heads + config.kv_heads) * config.head_dim;
+  }
+  return sum;
+}
+
+std::int64_t mlp_parameters(const GptConfig& config, bool experts) {
+  const std::int64_t hidden = config.hidden_size;
+  if (experts) {
+    return config.experts.count * hidden * (1 + 3 * config.experts.size);
+  }
+  const std::int64_t inner = config.intermediate_size;
+  return 3 * hidden * inner + (config.mlp_bias ? 2 * inner + hidden : 0);
+}
+
 }  // namespace
 
 GptStepMemory gpt_step_memory(
@@ -91,7 +145,8 @@ GptStepMemory gpt_step_memory(
   std::int64_t backward = 0;
   for (std::int64_t n = 0; n < config.layers; ++n) {
     LayerCount layer(config, step.full, tracked);
-    layer.count("decoder.layers." + std::to_string(n), adapter_rank);
+    layer.count("decoder.layers." + std::to_string(n), config.layer(n).experts,
+                adapter_rank);
     tracked = layer.tracked();
     if (!tracked) continue;
     largest = std::max(largest, layer.elements());
@@ -120,15 +175,13 @@ std::int64_t gpt_streamed_bytes(const nn::CausalLm& model) {
 
 std::int64_t gpt_parameters(const GptConfig& config) {
   const std::int64_t hidden = config.hidden_size;
-  const std::int64_t inner = config.intermediate_size;
-  const std::int64_t query = config.heads * config.head_dim;
-  const std::int64_t qkv = query + 2 * config.kv_heads * config.head_dim;
-  std::int64_t layer =
-      2 * hidden + qkv * hidden + hidden * query + 3 * hidden * inner;
-  if (config.attention_bias) layer += qkv + hidden;
-  if (config.mlp_bias) layer += 2 * inner + hidden;
   const std::int64_t tables = config.tied_embeddings ? 1 : 2;
-  return config.layers * layer + hidden + tables * config.vocab_size * hidden;
+  std::int64_t sum = hidden + tables * config.vocab_size * hidden;
+  for (std::int64_t n = 0; n < config.layers; ++n) {
+    sum += attention_parameters(config) + norm_parameters(config) +
+           mlp_parameters(config, config.layer(n).experts);
+  }
+  return sum;
 }
 
 }  // namespace graft

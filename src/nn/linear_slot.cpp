@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "nn/frozen_product_internal.h"
 
 namespace graft::nn {
 namespace {
@@ -67,6 +68,13 @@ void check_input(const LinearSlot& slot, const at::Tensor& x) {
 
 }  // namespace
 
+at::Tensor frozen_product(const at::Tensor& x,
+                          const c10::intrusive_ptr<FrozenWeight>& weight) {
+  const bool tracked = at::GradMode::is_enabled();
+  return tracked && x.requires_grad() ? FrozenProduct::apply(x, weight)
+                                      : multiply(*weight, x);
+}
+
 LinearSlot::LinearSlot(c10::intrusive_ptr<FrozenWeight> weight, at::Tensor bias)
     : in_(weight->in()), out_(weight->out()), frozen_(std::move(weight)) {
   if (bias.defined()) {
@@ -93,9 +101,7 @@ at::Tensor LinearSlot::forward(const at::Tensor& x) {
 at::Tensor LinearSlot::base_forward(const at::Tensor& x) const {
   check_input(*this, x);
   if (!frozen_) return at::linear(x, weight_, bias_);
-  const bool tracked = at::GradMode::is_enabled();
-  at::Tensor y = tracked && x.requires_grad() ? FrozenProduct::apply(x, frozen_)
-                                              : multiply(*frozen_, x);
+  at::Tensor y = frozen_product(x, frozen_);
   if (!bias_.defined()) return y;
   // In place: nothing saved the product for backward.
   return y.add_(bias_);

@@ -185,20 +185,25 @@ AddedNorm add_rms_norm(const at::Tensor& x, const at::Tensor& delta,
   return {out.sum, out.y};
 }
 
-RmsNorm::RmsNorm(const at::Tensor& weight, double eps)
+RmsNorm::RmsNorm(const at::Tensor& weight, double eps, double offset)
     : weight_(register_parameter(
           "weight", weight.detach().to(at::kFloat, false, true), false)),
-      eps_(eps) {}
+      eps_(eps),
+      offset_(offset) {}
 
 RmsNorm::RmsNorm(std::int64_t size, double eps)
     : weight_(register_parameter("weight", at::ones({size}))), eps_(eps) {}
 
+at::Tensor RmsNorm::factor() const {
+  return offset_ == 0 ? weight_ : weight_ + offset_;
+}
+
 at::Tensor RmsNorm::forward(const at::Tensor& x) const {
-  return rms_norm(x, weight_, eps_);
+  return rms_norm(x, factor(), eps_);
 }
 
 AddedNorm RmsNorm::forward(const at::Tensor& x, const at::Tensor& delta) const {
-  return add_rms_norm(x, delta, weight_, eps_);
+  return add_rms_norm(x, delta, factor(), eps_);
 }
 
 }  // namespace graft::nn

@@ -22,7 +22,7 @@ void rotate_in_place(const at::Tensor& x, const RotaryTable& table,
                      HeadShape shape) {
   const std::int64_t width = x.size(-1);
   const std::int64_t tokens = width == 0 ? 0 : x.numel() / width;
-  const std::int64_t half = shape.head_dim / 2;
+  const std::int64_t half = table.cos.size(1);
   const std::int64_t period = table.cos.size(0);
   for_row_ranges(x, tokens, width, [&]<typename T>(T, auto begin, auto end) {
     for (std::int64_t token = begin; token < end; ++token) {
@@ -120,7 +120,7 @@ struct Rotated : torch::autograd::Function<Rotated> {
 
 // x: (B, heads, T, head_dim); out of place, through autograd.
 at::Tensor rotate_aten(const at::Tensor& x, const RotaryTable& table) {
-  const std::int64_t half = x.size(-1) / 2;
+  const std::int64_t half = table.cos.size(1);
   const auto shaped = [&](const at::Tensor& t) {
     return t.to(x.scalar_type()).view({-1, x.size(2), half}).unsqueeze(1);
   };
@@ -128,7 +128,9 @@ at::Tensor rotate_aten(const at::Tensor& x, const RotaryTable& table) {
   const at::Tensor sin = shaped(table.sin);
   const at::Tensor a = x.narrow(-1, 0, half);
   const at::Tensor b = x.narrow(-1, half, half);
-  return at::cat({a * cos - b * sin, b * cos + a * sin}, -1);
+  const std::int64_t kept = x.size(-1) - 2 * half;
+  return at::cat(
+      {a * cos - b * sin, b * cos + a * sin, x.narrow(-1, 2 * half, kept)}, -1);
 }
 
 }  // namespace
@@ -147,6 +149,10 @@ RotaryTable rotary_table(const at::Tensor& positions,
     table.sin.mul_(factor);
   }
   return table;
+}
+
+SplitHeads split_heads(const at::Tensor& qkv, HeadShape shape) {
+  return views_of(qkv, shape);
 }
 
 SplitHeads split_rotated(at::Tensor qkv, const RotaryTable& table,

@@ -3,10 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <iostream>
 #include <stdexcept>
+#include <utility>
 
 #include "support/shared_data.h"
+#include "support/unfinished_family.h"
 
 namespace graft::test {
 
@@ -29,19 +30,25 @@ at::Tensor GoldenTensors::at(const std::string& name) const {
   return from_host_tensor(file_.tensor(*entry));
 }
 
+std::vector<fs::path> golden_models() {
+  std::vector<fs::path> out =
+      sub_directories(source_path("tests/golden/families"));
+  if (const auto goldens = goldens_dir()) {
+    for (fs::path& directory : sub_directories(*goldens / "models")) {
+      out.push_back(std::move(directory));
+    }
+  }
+  return out;
+}
+
 void for_each_golden_model(const std::string& name,
                            const std::function<void(const fs::path&)>& check) {
-  const auto goldens = goldens_dir();
-  if (!goldens) {
-    std::cout << name << ": no goldens folder\n";
-    return;
-  }
   CaseCounter counter(name);
-  for (const fs::path& directory : sub_directories(*goldens / "models")) {
+  for (const fs::path& directory : golden_models()) {
     SCOPED_TRACE(directory.string());
     const auto config = read_json(directory / "config.json");
-    if (config.at("model_type") != "llama") {
-      counter.skipped("family without a runtime");
+    if (const auto reason = unfinished_family(config.at("model_type"))) {
+      counter.skipped(*reason);
       continue;
     }
     counter.ran();

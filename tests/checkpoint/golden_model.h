@@ -1,5 +1,5 @@
-// The golden models of the class that graft runs, and their expected tensors.
-// Entry points: for_each_golden_model, GoldenTensors. Test support of
+// The golden models of the families that graft runs, and their expected
+// tensors. Entry points: for_each_golden_model, GoldenTensors. Test support of
 // checkpoint.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "graft/checkpoint/base_model.h"
 #include "graft/io/safetensors.h"
@@ -27,8 +28,11 @@ class GoldenTensors {
   SafetensorsFile file_;
 };
 
-// Calls check(directory) for every model folder whose config.json says llama,
-// counts under `name`, and skips the other families with their reason.
+// tests/golden/families, and the models of the goldens folder where it is.
+std::vector<std::filesystem::path> golden_models();
+
+// Calls check(directory) for each, counts under `name`, and skips unfinished
+// families with their reason.
 void for_each_golden_model(
     const std::string& name,
     const std::function<void(const std::filesystem::path&)>& check);

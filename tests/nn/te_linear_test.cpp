@@ -3,6 +3,9 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <vector>
 
 #include "graft/base/error.h"
 #include "graft/nn/embedding.h"
@@ -36,6 +39,33 @@ TEST(TeLinear, grouped_multiplies_by_expert) {
   }
   EXPECT_THROW(layer.forward(x, {2, 3}), ConfigError);
   EXPECT_THROW(layer.forward(x, {2, 2, 2}), ConfigError);
+}
+
+TEST(TeLinear, grouped_reads_row_blocks_wherever_they_end) {
+  const at::Tensor weight = at::randn({12, 6});
+  const std::vector<std::vector<std::int64_t>> layouts = {
+      {12}, {2, 2, 2, 2, 2, 2}, {4, 4, 4}, {3, 9}};
+  for (const auto& sizes : layouts) {
+    std::vector<WeightBlock> blocks;
+    std::int64_t begin = 0;
+    for (const std::int64_t size : sizes) {
+      blocks.push_back({weight.narrow(0, begin, size), nullptr});
+      begin += size;
+    }
+    TeGroupedLinear layer(3, blocks, ComputeMode::kFp32);
+    const at::Tensor x = at::randn({5, 6}).requires_grad_(true);
+    const at::Tensor got = layer.forward(x, {3, 0, 2});
+    const at::Tensor want =
+        at::cat({at::linear(x.narrow(0, 0, 3), weight.narrow(0, 0, 4)),
+                 at::linear(x.narrow(0, 3, 2), weight.narrow(0, 8, 4))});
+    EXPECT_TRUE(at::allclose(got, want, 1e-5, 1e-6));
+    const at::Tensor dy = at::randn_like(want);
+    EXPECT_TRUE(at::allclose(torch::autograd::grad({got}, {x}, {dy})[0],
+                             torch::autograd::grad({want}, {x}, {dy})[0], 1e-5,
+                             1e-6));
+    layer.make_trainable();
+    EXPECT_TRUE(at::allclose(layer.forward(x, {3, 0, 2}), want, 1e-5, 1e-6));
+  }
 }
 
 TEST(Embedding, trainable_gives_no_gradient_to_the_padding_row) {

@@ -1,5 +1,6 @@
-// The GPT that checkpoints fill: Megatron's module tree, Llama kind. Entry
-// points: GptConfig, Gpt. Tree: docs/design/01-house.md and weight tables.
+// The GPT that checkpoints fill: Megatron's module tree, one class for all
+// families, told apart by the switches of its configuration. Entry points:
+// GptConfig, make_gpt. Families: docs/design/16-families.md.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "graft/nn/causal_lm.h"
 #include "graft/nn/frozen_weight.h"
+#include "graft/nn/gated_activation.h"
 #include "graft/nn/linear_slot.h"
 
 namespace graft {
@@ -18,10 +20,37 @@ namespace graft {
 // Inverse frequencies and the factor on cos and sin, already derived from the
 // rope type by the loader. dynamic: recomputed for longer sequences.
 struct RotarySpec {
-  std::vector<float> inverse_frequencies;  // head_dim / 2
+  // head_dim / 2, or fewer when only the first dimensions of a head are turned
+  std::vector<float> inverse_frequencies;
   double attention_factor = 1.0;
-  // Set for rope type "dynamic": frequencies for a sequence of this length.
+  // Set for rope types "dynamic" and "longrope": frequencies for a sequence of
+  // this length.
   std::function<std::vector<float>(std::int64_t length)> for_length;
+};
+
+// What tells one decoder layer from another.
+struct GptLayer {
+  bool sliding = false;  // sees at most GptConfig::sliding_window keys
+  bool rope = true;
+  bool experts = false;  // a router and experts in place of one MLP
+};
+
+// Where norms stand and what their weights mean.
+struct GptNorms {
+  double offset = 0;    // added to every norm's weight
+  bool before = true;   // of attention and of the MLP
+  bool behind = false;  // before the residual sum
+  // Of queries and keys: each head, or all heads together.
+  bool of_heads = false;
+  bool of_queries = false;
+};
+
+struct GptExperts {
+  std::int64_t count = 0;
+  std::int64_t per_token = 0;
+  std::int64_t size = 0;    // intermediate size of one
+  bool normalised = false;  // chosen probabilities are divided by their sum
+  bool rounded_weights = false;  // to the compute type, before the product
 };
 
 struct GptConfig {
@@ -34,13 +63,31 @@ struct GptConfig {
   std::int64_t head_dim = 0;
   std::int64_t max_positions = 0;
   double norm_eps = 1e-6;
-  bool attention_bias = false;
+  bool attention_bias = false;  // of q, k, v and the projection
+  bool qkv_bias = false;        // of q, k and v alone
   bool mlp_bias = false;
   bool tied_embeddings = false;
+  GptNorms norms;
+  nn::Gate gate = nn::Gate::kSilu;
+  double attention_scale = 0;     // of q k^T; 0: 1 / sqrt(head_dim)
+  double attention_soft_cap = 0;  // cap * tanh(score / cap); 0: none
+  double logit_soft_cap = 0;
+  double embedding_scale = 1;
+  std::int64_t sliding_window = 0;    // keys, the query's own included
+  std::vector<GptLayer> layer_kinds;  // empty: all layers are alike
+  GptExperts experts;
+  // q, k, v (gate, up) are parts that adapters may name one by one.
+  bool named_parts = true;
   // Token whose embedding row gets no gradient from look-ups when the
   // embedding is trained; -1: none.
   std::int64_t padding_id = -1;
   RotarySpec rotary;
+  std::optional<RotarySpec> sliding_rotary;  // of sliding layers, if another
+
+  GptLayer layer(std::int64_t n) const {
+    return layer_kinds.empty() ? GptLayer{}
+                               : layer_kinds[static_cast<std::size_t>(n)];
+  }
 };
 
 // The tensors of the model by runtime name: row blocks in order. 1-D tensors

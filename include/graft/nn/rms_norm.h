@@ -22,8 +22,9 @@ AddedNorm add_rms_norm(const at::Tensor& x, const at::Tensor& delta,
 
 class RmsNorm : public torch::nn::Module {
  public:
-  // Frozen, with these values (n), copied to fp32.
-  RmsNorm(const at::Tensor& weight, double eps);
+  // Frozen, with these values (n), copied to fp32. What the result is
+  // multiplied with is the weight plus `offset` (1 for zero-centred weights).
+  RmsNorm(const at::Tensor& weight, double eps, double offset = 0);
   // Trainable, starting at one.
   RmsNorm(std::int64_t size, double eps);
 
@@ -33,8 +34,11 @@ class RmsNorm : public torch::nn::Module {
   const at::Tensor& weight() const { return weight_; }
 
  private:
+  at::Tensor factor() const;
+
   at::Tensor weight_;  // parameter "weight"
   double eps_;
+  double offset_ = 0;
 };
 
 }  // namespace graft::nn

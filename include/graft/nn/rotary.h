@@ -9,8 +9,9 @@
 
 namespace graft::nn {
 
-// cos and sin of each token's angles: (R, head_dim / 2) fp32, R = T when all
-// rows of the batch share positions, else B * T.
+// cos and sin of each token's angles: (R, pairs) fp32, R = T when all rows of
+// the batch share positions, else B * T. With fewer pairs than head_dim / 2 the
+// first 2 * pairs coordinates of a head are turned and the others kept.
 struct RotaryTable {
   at::Tensor cos;
   at::Tensor sin;
@@ -32,6 +33,10 @@ struct SplitHeads {
   at::Tensor k;
   at::Tensor v;
 };
+
+// The parts of (B, T, (heads + 2 kv_heads) * head_dim), rows ordered [q | k |
+// v], as they are.
+SplitHeads split_heads(const at::Tensor& qkv, HeadShape shape);
 
 // Splits (B, T, (heads + 2 kv_heads) * head_dim), rows ordered [q | k | v], and
 // turns q and k (the halves of a head are the two coordinates). Consumes `qkv`:

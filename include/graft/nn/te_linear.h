@@ -1,6 +1,6 @@
 // Layer kinds of Transformer-Engine-style models, for users' own models and for
 // selection: the kind of a layer is its C++ type. Entry points: the classes.
-// graft's own models do not use them.
+// graft's own models use TeGroupedLinear and Router.
 #pragma once
 
 #include <cstdint>
@@ -44,15 +44,22 @@ class TeLayerNormColumnParallelLinear : public LinearSlot {
 class TeGroupedLinear : public LinearSlot {
  public:
   TeGroupedLinear(std::int64_t experts, std::int64_t in, std::int64_t out);
+  // Frozen, (experts * out, in) in row blocks that stay where they are. Throws
+  // ConfigError when an expert begins inside of a decoded block whose rows are
+  // stored out of order.
+  TeGroupedLinear(std::int64_t experts, const std::vector<WeightBlock>& blocks,
+                  ComputeMode mode);
   // x: (N, in); counts[e] rows go to expert e, in order; the sum is N. Returns
-  // (N, out). Throws ConfigError when an operation is set: adapters on experts
-  // are not supported.
+  // (N, out). One product for each expert with rows. Throws ConfigError when an
+  // operation is set: adapters on experts are not supported.
   at::Tensor forward(const at::Tensor& x,
                      const std::vector<std::int64_t>& counts);
   std::int64_t experts() const { return experts_; }
 
  private:
   std::int64_t experts_;
+  // Each expert's rows of a frozen base.
+  std::vector<c10::intrusive_ptr<FrozenWeight>> slices_;
 };
 
 // The linear (hidden -> experts) that scores experts; choosing among them is

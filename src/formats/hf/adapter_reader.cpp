@@ -124,7 +124,9 @@ void check_sites(const Plan& plan, const HfAdapterConfig& config,
   }
   for (const Site& site : plan.sites) {
     const std::string name = printable(site.hf_paths.at(0));
-    if (!is_linear_kind(site.layer_kind, true)) {
+    const bool of_expert =
+        site.layer_kind == LayerKind::kTeGrouped && !site.component.empty();
+    if (!of_expert && !is_linear_kind(site.layer_kind, true)) {
       problems.add("target " + name + " is of kind " +
                    std::string(layer_kind_name(site.layer_kind)) +
                    "; graft supports adapters on linear layers only");

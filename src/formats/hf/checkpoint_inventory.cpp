@@ -8,8 +8,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "formats/hf/checkpoint_layout_internal.h"
 #include "formats/hf/config_inventory_internal.h"
 #include "formats/hf/key_mismatch_internal.h"
 #include "formats/hf/name_inventory_internal.h"
@@ -25,70 +27,49 @@ namespace {
 
 constexpr char kOperation[] = "inventory";
 
-// Tensors that older writers stored and nobody reads; and the head of a tied
-// model, which equals the embedding.
-bool is_ignored(std::string_view name, const ModelConfig& config) {
-  return name.ends_with(".rotary_emb.inv_freq") ||
-         (config.tied_embeddings && name == "lm_head.weight");
-}
-
-struct Mismatch {
-  std::vector<std::string> missing;
-  std::vector<std::string> extra;
-  std::vector<std::string> shapes;
-
-  bool empty() const {
-    return missing.empty() && extra.empty() && shapes.empty();
-  }
-};
-
-Mismatch compare(const ShardedSafetensors& weights,
-                 const std::vector<WeightRow>& table,
-                 const ModelConfig& config) {
-  Mismatch out;
-  std::vector<std::string> known;
-  for (const WeightRow& row : table) {
-    known.push_back(row.hf_name);
-    const TensorEntry* entry = weights.find_or_null(row.hf_name);
-    if (entry == nullptr) {
-      out.missing.push_back(row.hf_name);
-    } else if (entry->shape != row.shape) {
-      out.shapes.push_back(row.hf_name + " is " + shape_text(entry->shape) +
-                           " instead of " + shape_text(row.shape));
-    }
-  }
-  std::sort(known.begin(), known.end());
-  for (const std::string& name : weights.names()) {
-    if (!std::binary_search(known.begin(), known.end(), name) &&
-        !is_ignored(name, config)) {
-      out.extra.push_back(name);
-    }
-  }
-  return out;
-}
-
 void throw_mismatch(const std::filesystem::path& directory,
-                    const Mismatch& mismatch) {
+                    const TensorFit& fit) {
   std::string what = directory.string() +
                      ": the tensors are not those that config.json describes";
   const auto append = [&what](const char* label,
                               const std::vector<std::string>& names) {
     if (!names.empty()) what += std::string(label) + sample_names(names);
   };
-  append("; missing: ", mismatch.missing);
-  append("; unknown: ", mismatch.extra);
-  append("; wrong shape: ", mismatch.shapes);
+  append("; missing: ", fit.missing);
+  // Beside missing tensors any other may be theirs under a wrong name.
+  std::vector<std::string> unknown = fit.unknown;
+  if (!fit.missing.empty()) {
+    unknown.insert(unknown.end(), fit.extra.begin(), fit.extra.end());
+  }
+  append("; unknown: ", unknown);
+  append("; wrong shape: ", fit.shapes);
   throw FileError({.operation = kOperation,
                    .what = what,
-                   .hint = explain_names(mismatch.missing, mismatch.extra)});
+                   .hint = explain_names(fit.missing, unknown)});
 }
 
-void fill_dtypes(const ShardedSafetensors& weights, Inventory& inventory) {
+std::string extra_tensors_warning(const std::filesystem::path& directory,
+                                  const std::vector<std::string>& names) {
+  return directory.string() + ": " + std::to_string(names.size()) +
+         " stored tensors are not part of the language model; they are not "
+         "read, and kept as they are on export: " +
+         sample_names(names);
+}
+
+void fill_dtypes(const ShardedSafetensors& weights, const ModelConfig& config,
+                 Inventory& inventory) {
+  std::map<std::string_view, DType> types;  // by runtime path
+  const std::vector<WeightRow> table = make_weight_table(config);
+  for (const WeightRow& row : table) {
+    constexpr std::string_view kWeight = ".weight";
+    std::string_view path = row.runtime_name;
+    if (!path.ends_with(kWeight)) continue;
+    path.remove_suffix(kWeight.size());
+    types.emplace(path, weights.find_or_null(row.hf_name)->dtype);
+  }
   for (ModuleInfo& module : inventory.modules) {
-    for (const ModulePart& part : module.parts) {
-      const TensorEntry* entry = weights.find_or_null(part.path + ".weight");
-      if (entry != nullptr && !module.dtype) module.dtype = entry->dtype;
-    }
+    const auto found = types.find(module.path);
+    if (found != types.end()) module.dtype = found->second;
   }
 }
 
@@ -118,9 +99,8 @@ HeadNames head_names(ModelConfig config) {
 // nullopt when the family has no table, or the model is a variant that it does
 // not describe (quantised, a classifier, ...): `problem` says why.
 std::optional<ModelConfig> read_family_config(
-    const std::filesystem::path& directory,
-    const std::optional<std::string>& model_type, std::string& problem) {
-  if (!model_type || !is_supported_family(*model_type)) return std::nullopt;
+    const std::filesystem::path& directory, std::string& problem) {
+  if (!read_family_type(directory)) return std::nullopt;
   try {
     return read_model_config(directory / "config.json");
   } catch (const FileError& error) {
@@ -131,13 +111,17 @@ std::optional<ModelConfig> read_family_config(
 
 Inventory read_by_table(const std::filesystem::path& directory,
                         const ShardedSafetensors& weights, ModelConfig config) {
+  config = fit_layout(weights, std::move(config));
   const HeadNames names = head_names(config);
   const bool own_head = config.tied_embeddings && has_own_head(weights, names);
   if (own_head) config.tied_embeddings = false;
-  const Mismatch mismatch = compare(weights, make_weight_table(config), config);
-  if (!mismatch.empty()) throw_mismatch(directory, mismatch);
+  const TensorFit fit = compare_tensors(weights, config);
+  if (!fit.fits()) throw_mismatch(directory, fit);
   Inventory out = make_family_inventory(config);
-  fill_dtypes(weights, out);
+  if (!fit.extra.empty()) {
+    out.warnings.push_back(extra_tensors_warning(directory, fit.extra));
+  }
+  fill_dtypes(weights, config, out);
   fill_tied_dtype(out);
   if (own_head) out.warnings.push_back(own_head_warning(weights, names));
   return out;
@@ -194,7 +178,7 @@ Inventory read_inventory(const std::filesystem::path& directory) {
   const auto model_type = read_model_type(directory);
   Inventory out;
   std::string problem;
-  if (auto config = read_family_config(directory, model_type, problem)) {
+  if (auto config = read_family_config(directory, problem)) {
     out = read_by_table(directory, weights, *std::move(config));
   } else {
     const CheckpointHints hints = read_hints(directory, model_type);
@@ -209,7 +193,8 @@ Inventory read_inventory(const std::filesystem::path& directory) {
 
 ModelConfig read_checkpoint_config(const std::filesystem::path& directory,
                                    const ShardedSafetensors& weights) {
-  ModelConfig config = read_model_config(directory / "config.json");
+  ModelConfig config =
+      fit_layout(weights, read_model_config(directory / "config.json"));
   if (config.tied_embeddings && has_own_head(weights, head_names(config))) {
     config.tied_embeddings = false;
   }

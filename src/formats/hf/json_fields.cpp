@@ -117,6 +117,22 @@ std::optional<std::vector<std::int64_t>> JsonFields::integers(
   return std::nullopt;
 }
 
+std::optional<std::vector<double>> JsonFields::numbers(
+    std::string_view name) const {
+  const nlohmann::json* value = find_or_null(name);
+  if (value == nullptr) return std::nullopt;
+  std::vector<double> out;
+  bool good = value->is_array();
+  for (std::size_t i = 0; good && i < value->size(); ++i) {
+    const nlohmann::json& item = (*value)[i];
+    good = item.is_number() && std::isfinite(item.get<double>());
+    if (good) out.push_back(item.get<double>());
+  }
+  if (good) return out;
+  reject(name, "a list of numbers");
+  return std::nullopt;
+}
+
 std::optional<std::int64_t> JsonFields::count(std::string_view name) const {
   // Keeps every product of two or three sizes within 63 bits.
   constexpr std::int64_t kLargest = std::int64_t{1} << 31;

@@ -45,6 +45,8 @@ class JsonFields {
   bool has(std::string_view name) const {
     return find_or_null(name) != nullptr;
   }
+  // Also when it is null, which some fields tell from absence.
+  bool mentions(std::string_view name) const { return object_.contains(name); }
 
   std::optional<bool> boolean(std::string_view name) const;
   std::optional<std::int64_t> integer(std::string_view name) const;
@@ -54,6 +56,8 @@ class JsonFields {
   std::optional<std::vector<std::string>> texts(std::string_view name) const;
   std::optional<std::vector<std::int64_t>> integers(
       std::string_view name) const;
+  // Finite.
+  std::optional<std::vector<double>> numbers(std::string_view name) const;
 
   // At least 1; nullopt (and a problem unless optional) otherwise.
   std::optional<std::int64_t> count(std::string_view name) const;

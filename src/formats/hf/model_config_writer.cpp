@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "formats/hf/family_internal.h"
 #include "graft/base/error.h"
 
 namespace graft {
@@ -56,6 +57,8 @@ ordered_json rope_scaling(const RopeConfig& rope) {
           {"original_max_position_embeddings", rope.original_max_positions}};
     case RopeKind::kYarn:
       return yarn_scaling(rope);
+    case RopeKind::kLongRope:
+      break;
   }
   return nullptr;
 }
@@ -75,7 +78,8 @@ std::string model_config_to_json(const ModelConfig& config, DType dtype,
   if (config.model_type != "llama") {
     throw Error("config: no writer for family " + config.model_type);
   }
-  ordered_json out = {{"architectures", {"LlamaForCausalLM"}},
+  const std::string class_name(find_family(config.model_type).class_name);
+  ordered_json out = {{"architectures", {class_name}},
                       {"model_type", config.model_type},
                       {"vocab_size", config.vocab_size},
                       {"hidden_size", config.hidden_size},

@@ -1,15 +1,15 @@
 // The rotary embedding's part of config.json. Entry point: read_rope_config.
 #pragma once
 
-#include <cstdint>
-
+#include "formats/hf/family_internal.h"
 #include "formats/hf/json_fields_internal.h"
-#include "graft/formats/hf/model_config.h"
 
 namespace graft {
 
-// `config` is the whole config.json. Problems are added to its list.
-RopeConfig read_rope_config(const JsonFields& config,
-                            std::int64_t max_positions);
+// Sets `rope`, and `sliding_rope` for a family that has one, from the whole
+// config.json (or its text_config) and the sizes in `out`. Problems are added
+// to the fields' list.
+void read_rope_config(const JsonFields& config, const FamilySwitches& switches,
+                      ModelConfig& out);
 
 }  // namespace graft

@@ -1,132 +1,19 @@
-// The families as tables. One row per module of the runtime model says its
-// kind, its size and the HF modules that fill it; weights, biases, names and
-// the inventory are read off the same rows. Entry points: make_weight_table,
-// make_family_inventory.
+// Expands a family's rows for one configuration. One row per module of the
+// runtime model says its kind, its size and the HF modules that fill it;
+// weights, biases, names and the inventory are read off the same rows. Entry
+// points: make_weight_table, make_family_inventory.
 #include "graft/formats/hf/weight_table.h"
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
 
+#include "formats/hf/family_internal.h"
+
 namespace graft {
 namespace {
-
-// A size, as an expression of the configuration.
-enum class Size { kNone, kHidden, kVocab, kQuery, kKeyValue, kInner };
-
-std::int64_t evaluate(Size size, const ModelConfig& config) {
-  switch (size) {
-    case Size::kNone:
-      return 0;
-    case Size::kHidden:
-      return config.hidden_size;
-    case Size::kVocab:
-      return config.vocab_size;
-    case Size::kQuery:
-      return config.heads * config.head_dim;
-    case Size::kKeyValue:
-      return config.kv_heads * config.head_dim;
-    case Size::kInner:
-      return config.intermediate_size;
-  }
-  return 0;
-}
-
-enum class Bias { kNever, kAttention, kMlp };
-
-bool has_bias(Bias bias, const ModelConfig& config) {
-  return (bias == Bias::kAttention && config.attention_bias) ||
-         (bias == Bias::kMlp && config.mlp_bias);
-}
-
-struct PartRow {
-  std::string_view hf;  // below the layer's prefix inside a layer
-  std::string_view component;
-  Size rows;
-};
-
-struct ModuleRow {
-  std::string_view path;  // below "decoder.layers.N." inside a layer
-  LayerKind kind;
-  Size in = Size::kNone;  // second dimension of the weight; none: 1-D or none
-  Bias bias = Bias::kNever;
-  std::vector<PartRow> parts = {};
-};
-
-// The rows before, of and after the layers, in the walk order.
-struct FamilyTable {
-  std::vector<ModuleRow> head;
-  std::vector<ModuleRow> layer;
-  std::vector<ModuleRow> tail;
-};
-
-ModuleRow norm(std::string_view path, std::string_view hf) {
-  return {.path = path,
-          .kind = LayerKind::kNorm,
-          .parts = {{hf, "", Size::kHidden}}};
-}
-
-ModuleRow container(std::string_view path) {
-  return {.path = path, .kind = LayerKind::kContainer};
-}
-
-// The token embedding or the head: (vocabulary, hidden).
-ModuleRow vocabulary(std::string_view path, LayerKind kind,
-                     std::string_view hf) {
-  return {.path = path,
-          .kind = kind,
-          .in = Size::kHidden,
-          .parts = {{hf, "", Size::kVocab}}};
-}
-
-std::vector<ModuleRow> llama_layer() {
-  constexpr LayerKind kColumn = LayerKind::kColumnParallel;
-  constexpr LayerKind kRow = LayerKind::kRowParallel;
-  return {container(""),
-          norm("input_layernorm", "input_layernorm"),
-          container("self_attention"),
-          {"self_attention.linear_qkv",
-           kColumn,
-           Size::kHidden,
-           Bias::kAttention,
-           {{"self_attn.q_proj", "linear_q", Size::kQuery},
-            {"self_attn.k_proj", "linear_k", Size::kKeyValue},
-            {"self_attn.v_proj", "linear_v", Size::kKeyValue}}},
-          container("self_attention.core_attention"),
-          {"self_attention.linear_proj",
-           kRow,
-           Size::kQuery,
-           Bias::kAttention,
-           {{"self_attn.o_proj", "", Size::kHidden}}},
-          norm("pre_mlp_layernorm", "post_attention_layernorm"),
-          container("mlp"),
-          {"mlp.linear_fc1",
-           kColumn,
-           Size::kHidden,
-           Bias::kMlp,
-           {{"mlp.gate_proj", "linear_fc1_gate", Size::kInner},
-            {"mlp.up_proj", "linear_fc1_up", Size::kInner}}},
-          {"mlp.linear_fc2",
-           kRow,
-           Size::kInner,
-           Bias::kMlp,
-           {{"mlp.down_proj", "", Size::kHidden}}}};
-}
-
-const FamilyTable& llama_table() {
-  static const FamilyTable kTable = {
-      .head = {container("embedding"),
-               vocabulary("embedding.word_embeddings", LayerKind::kEmbedding,
-                          "model.embed_tokens"),
-               container("decoder"),
-               {.path = "decoder.layers", .kind = LayerKind::kModuleList}},
-      .layer = llama_layer(),
-      .tail = {
-          norm("decoder.final_layernorm", "model.norm"),
-          vocabulary("output_layer", LayerKind::kColumnParallel, "lm_head")}};
-  return kTable;
-}
 
 // One module of one configuration: the row with names and sizes filled in.
 struct Placed {
@@ -136,49 +23,112 @@ struct Placed {
   std::optional<std::int64_t> layer;
 };
 
-void place(std::span<const ModuleRow> rows, std::optional<std::int64_t> layer,
-           std::vector<Placed>& out) {
+constexpr std::string_view kHeadPath = "output_layer";
+
+bool is_part_of(const ModuleRow& row, const LayerTraits& layer) {
+  return row.where == Where::kEveryLayer ||
+         (row.where == Where::kExpertLayers) == layer.experts;
+}
+
+void place_whole(std::span<const ModuleRow> rows, const NamePrefix& prefix,
+                 std::vector<Placed>& out) {
   for (const ModuleRow& row : rows) {
-    if (!layer) {
-      out.push_back({&row, std::string(row.path), "", layer});
-      continue;
-    }
-    const std::string number = std::to_string(*layer);
+    const bool head = row.path == kHeadPath;
+    out.push_back({&row, std::string(row.path),
+                   head ? prefix.head : prefix.body, std::nullopt});
+  }
+}
+
+void place_layer(std::span<const ModuleRow> rows, const ModelConfig& config,
+                 std::int64_t layer, std::vector<Placed>& out) {
+  const std::string number = std::to_string(layer);
+  const std::string hf = config.prefix.body + "layers." + number + ".";
+  const LayerTraits traits = config.layer(layer);
+  for (const ModuleRow& row : rows) {
+    if (!is_part_of(row, traits)) continue;
     std::string path = "decoder.layers." + number;
     if (!row.path.empty()) path += "." + std::string(row.path);
-    out.push_back({&row, path, "model.layers." + number + ".", layer});
+    out.push_back({&row, std::move(path), hf, layer});
   }
 }
 
 std::vector<Placed> place_family(const ModelConfig& config) {
-  const FamilyTable& table = llama_table();
+  const Family& family = find_family(config.model_type);
   std::vector<Placed> out;
-  place(table.head, std::nullopt, out);
-  for (std::int64_t n = 0; n < config.layers; ++n) place(table.layer, n, out);
-  place(table.tail, std::nullopt, out);
+  place_whole(family.head, config.prefix, out);
+  for (std::int64_t n = 0; n < config.layers; ++n) {
+    place_layer(family.layer, config, n, out);
+  }
+  place_whole(family.tail, config.prefix, out);
   return out;
 }
 
 // The head of a tied model owns no tensor.
 bool owns_tensors(const ModuleRow& row, const ModelConfig& config) {
-  return !(config.tied_embeddings && row.path == "output_layer");
+  return !(config.tied_embeddings && row.path == kHeadPath);
+}
+
+// Number `expert` in the place of '*'.
+std::string part_name(const Placed& module, std::string_view hf,
+                      std::int64_t expert) {
+  const std::size_t star = hf.find('*');
+  if (star == std::string_view::npos) return module.hf_prefix + std::string(hf);
+  return module.hf_prefix + std::string(hf.substr(0, star)) +
+         std::to_string(expert) + std::string(hf.substr(star + 1));
+}
+
+// "linear_q"; of an expert "linear_fc1_gate.3", "linear_fc2.3": a component is
+// unique within its module.
+std::string component_name(const ModuleRow& row, const PartRow& part,
+                           std::int64_t expert) {
+  std::string name(part.component);
+  if (row.kind != LayerKind::kTeGrouped) return name;
+  if (name.empty()) name = row.path.substr(row.path.rfind('.') + 1);
+  return name + "." + std::to_string(expert);
+}
+
+bool is_packed(const ModuleRow& row, const ModelConfig& config) {
+  return config.experts.packed && !row.packed.empty();
+}
+
+// The HF modules of a module with their rows, experts one after another.
+std::vector<ModulePart> parts_of(const Placed& module,
+                                 const ModelConfig& config) {
+  const ModuleRow& row = *module.row;
+  const std::int64_t copies =
+      row.kind == LayerKind::kTeGrouped ? config.experts.count : 1;
+  std::vector<ModulePart> out;
+  std::int64_t begin = 0;
+  for (std::int64_t copy = 0; copy < copies; ++copy) {
+    for (const PartRow& part : row.parts) {
+      const std::int64_t end = begin + evaluate(part.rows, config);
+      out.push_back({part_name(module, part.hf, copy),
+                     component_name(row, part, copy),
+                     {begin, end}});
+      begin = end;
+    }
+  }
+  if (!is_packed(row, config)) return out;
+  return {{module.hf_prefix + std::string(row.packed), "", {0, begin}}};
 }
 
 void add_weights(const Placed& module, const ModelConfig& config, bool bias,
                  std::vector<WeightRow>& out) {
   const std::string suffix = bias ? ".bias" : ".weight";
+  const bool packed = is_packed(*module.row, config) &&
+                      module.row->kind == LayerKind::kTeGrouped;
   const std::int64_t in = evaluate(module.row->in, config);
-  std::int64_t begin = 0;
-  for (const PartRow& part : module.row->parts) {
-    const std::int64_t rows = evaluate(part.rows, config);
-    WeightRow weight{
-        .hf_name = module.hf_prefix + std::string(part.hf) + suffix,
-        .runtime_name = module.path + suffix,
-        .shape = {rows},
-        .rows = {begin, begin + rows}};
+  for (const ModulePart& part : parts_of(module, config)) {
+    WeightRow weight{.hf_name = packed ? part.path : part.path + suffix,
+                     .runtime_name = module.path + suffix,
+                     .shape = {part.rows.size()},
+                     .rows = part.rows};
+    if (packed) {
+      const std::int64_t experts = config.experts.count;
+      weight.shape = {experts, part.rows.size() / experts};
+    }
     if (!bias && in > 0) weight.shape.push_back(in);
     out.push_back(std::move(weight));
-    begin += rows;
   }
 }
 
@@ -196,15 +146,9 @@ ModuleInfo describe(const Placed& module, const ModelConfig& config) {
   info.kind = row.kind;
   info.layer = module.layer;
   info.has_bias = has_bias(row.bias, config);
-  info.output_head = row.path == "output_layer";
-  std::int64_t rows = 0;
-  for (const PartRow& part : row.parts) {
-    const std::int64_t size = evaluate(part.rows, config);
-    info.parts.push_back({module.hf_prefix + std::string(part.hf),
-                          std::string(part.component),
-                          {rows, rows + size}});
-    rows += size;
-  }
+  info.output_head = row.path == kHeadPath;
+  info.parts = parts_of(module, config);
+  const std::int64_t rows = info.parts.empty() ? 0 : info.parts.back().rows.end;
   const std::int64_t in = evaluate(row.in, config);
   if (row.kind == LayerKind::kEmbedding) {
     info.in = rows;
@@ -231,6 +175,13 @@ std::vector<WeightRow> make_weight_table(const ModelConfig& config) {
     }
   }
   return out;
+}
+
+bool has_named_parts(const ModelConfig& config) {
+  const Family& family = find_family(config.model_type);
+  return std::ranges::any_of(family.layer, [](const ModuleRow& row) {
+    return row.path == "self_attention.linear_qkv" && row.parts.size() > 1;
+  });
 }
 
 Inventory make_family_inventory(const ModelConfig& config) {

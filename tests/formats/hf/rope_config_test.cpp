@@ -122,7 +122,9 @@ TEST(RopeConfig, theta_inside_wins) {
 
 TEST(RopeConfig, bad_rows_name_the_field) {
   const std::vector<std::pair<nlohmann::json, std::string>> rows = {
-      {{{"rope_type", "longrope"}}, "rope_type"},
+      {{{"rope_type", "proportional"}}, "rope_type"},
+      {{{"rope_type", "longrope"}}, "short_factor"},
+      {{{"rope_type", "longrope"}, {"short_factor", {1, 1}}}, "long_factor"},
       {{{"rope_type", 3}}, "rope_type"},
       {{{"type", "su"}}, "type"},
       {{{"rope_type", "linear"}}, "factor"},

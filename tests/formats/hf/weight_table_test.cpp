@@ -113,6 +113,55 @@ TEST(WeightTable, tied_model_has_no_head_row) {
   EXPECT_EQ(head.parts[0].path, "lm_head");
 }
 
+ModelConfig expert_config(const std::string& model_type, bool packed) {
+  ModelConfig config = small_config();
+  config.model_type = model_type;
+  config.experts = {.count = 3, .per_token = 2, .size = 10, .packed = packed};
+  config.layer_traits = {{.experts = true},
+                         {.experts = model_type == "mixtral"}};
+  return config;
+}
+
+TEST(WeightTable, experts_one_by_one) {
+  const auto table = make_weight_table(expert_config("mixtral", false));
+  const std::string layer = "model.layers.0.block_sparse_moe.";
+  expect_row(find_row(table, layer + "gate.weight"),
+             {"router", "decoder.layers.0.mlp.router.weight", {3, 16}, {0, 3}});
+  const std::string fc1 = "decoder.layers.0.mlp.experts.linear_fc1.weight";
+  expect_row(find_row(table, layer + "experts.2.w1.weight"),
+             {"gate", fc1, {10, 16}, {40, 50}});
+  expect_row(find_row(table, layer + "experts.2.w3.weight"),
+             {"up", fc1, {10, 16}, {50, 60}});
+  expect_row(find_row(table, layer + "experts.1.w2.weight"),
+             {"down",
+              "decoder.layers.0.mlp.experts.linear_fc2.weight",
+              {16, 10},
+              {16, 32}});
+}
+
+TEST(WeightTable, experts_in_one_tensor_and_dense_layers_between) {
+  const auto table = make_weight_table(expert_config("qwen3_moe", true));
+  expect_row(find_row(table, "model.layers.0.mlp.experts.gate_up_proj"),
+             {"packed",
+              "decoder.layers.0.mlp.experts.linear_fc1.weight",
+              {3, 20, 16},
+              {0, 60}});
+  expect_row(
+      find_row(table, "model.layers.1.mlp.up_proj.weight"),
+      {"dense", "decoder.layers.1.mlp.linear_fc1.weight", {24, 16}, {24, 48}});
+  EXPECT_THROW(find_row(table, "model.layers.1.mlp.gate.weight"),
+               std::runtime_error);
+  std::set<std::string> components;
+  const auto inventory = make_family_inventory(expert_config("mixtral", false));
+  for (const ModuleInfo& module : inventory.modules) {
+    if (module.kind != LayerKind::kTeGrouped || module.layer != 0) continue;
+    for (const ModulePart& part : module.parts) {
+      EXPECT_TRUE(components.insert(part.component).second) << part.component;
+    }
+  }
+  EXPECT_EQ(components.size(), 9U);
+}
+
 TEST(FamilyInventory, walk_order) {
   ModelConfig config = small_config();
   config.layers = 1;

@@ -46,6 +46,16 @@ CASES = {
     "yarn_factor": (
         {"rope_type": "yarn", "rope_theta": 1e3, "factor": 2.0,
          "original_max_position_embeddings": 32, "attention_factor": 0.8}, 64),
+    "longrope_short": (
+        {"rope_type": "longrope", "rope_theta": 1e3, "factor": 4.0,
+         "original_max_position_embeddings": 40,
+         "short_factor": [1.0 + i / 8 for i in range(8)],
+         "long_factor": [2.0 + i for i in range(8)]}, 64),
+    "longrope_long": (
+        {"rope_type": "longrope", "rope_theta": 1e3,
+         "original_max_position_embeddings": 32,
+         "short_factor": [1.0 + i / 8 for i in range(8)],
+         "long_factor": [2.0 + i for i in range(8)]}, 64),
 }
 
 

@@ -18,13 +18,19 @@ struct WeightRow {
   std::string hf_name;  // "model.layers.0.self_attn.q_proj.weight"
   std::string
       runtime_name;  // "decoder.layers.0.self_attention.linear_qkv.weight"
-  std::vector<std::int64_t> shape;  // of the HF tensor
-  RowSet rows;                      // of the runtime tensor's first dimension
+  // Of the HF tensor; experts in one tensor have three dimensions (experts,
+  // rows, in) and are rows of experts one after another at run time.
+  std::vector<std::int64_t> shape;
+  RowSet rows;  // of the runtime tensor's first dimension
 };
 
 // Every tensor that the model has, in runtime registration order. A tied
 // model has no row for the head.
 std::vector<WeightRow> make_weight_table(const ModelConfig& config);
+
+// False for a family whose checkpoints keep q, k and v (gate and up) in one
+// tensor, so that no part of it has a name of its own.
+bool has_named_parts(const ModelConfig& config);
 
 // The modules of the runtime model in its walk order (containers included),
 // with their HF names: what the live model's own inventory must equal.
