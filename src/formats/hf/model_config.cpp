@@ -113,12 +113,21 @@ void check_layer_types(const JsonFields& fields) {
   }
 }
 
+// So that products of two sizes stay inside 64 bits.
+constexpr std::int64_t kLargestSize = std::int64_t{1} << 31;
+
+std::int64_t read_size(const JsonFields& fields, std::string_view name) {
+  const std::int64_t size = fields.required_count(name);
+  if (size > kLargestSize) fields.reject(name, "at most 2147483648");
+  return size;
+}
+
 void read_sizes(const JsonFields& fields, ModelConfig& out) {
-  out.vocab_size = fields.required_count("vocab_size");
-  out.hidden_size = fields.required_count("hidden_size");
-  out.intermediate_size = fields.required_count("intermediate_size");
+  out.vocab_size = read_size(fields, "vocab_size");
+  out.hidden_size = read_size(fields, "hidden_size");
+  out.intermediate_size = read_size(fields, "intermediate_size");
   out.layers = fields.required_count("num_hidden_layers");
-  out.heads = fields.required_count("num_attention_heads");
+  out.heads = read_size(fields, "num_attention_heads");
   out.kv_heads = fields.count("num_key_value_heads").value_or(out.heads);
   out.max_positions = fields.count("max_position_embeddings").value_or(2048);
   constexpr std::int64_t kMaxLayers = 100000;
@@ -139,6 +148,9 @@ void check_heads(const JsonFields& fields, ModelConfig& out) {
                                      std::to_string(out.heads) + ")");
   }
   out.head_dim = head_dim.value_or(out.hidden_size / out.heads);
+  if (out.head_dim > kLargestSize) {
+    fields.reject("head_dim", "at most 2147483648");
+  }
   if (out.head_dim % 2 != 0) {
     fields.problems().add("'head_dim': got " + std::to_string(out.head_dim) +
                           ", expected an even number (rotary embedding)");
