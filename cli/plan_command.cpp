@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <utility>
 
 #include "arguments.h"
 #include "graft/base/error.h"
@@ -33,15 +34,14 @@ Request parse_request(const std::vector<std::string>& args) {
                  "model directory, MODEL.gguf, hub id, or RECIPE.yaml")
       ->required();
   app.add_flag("--json", out.json, "print the plan as JSON");
-  const RecipeArguments arguments(app, {"adapter"});
+  KeyScope scope{"plan", keys_of("adapter")};
+  scope.keys.insert(scope.keys.begin(), {"model", "method"});
+  const ScopedRecipeArguments arguments(app, std::move(scope));
   parse_arguments(app, args);
-  Recipe recipe;
-  if (is_recipe(out.model)) {
-    recipe = load_recipe(out.model, arguments.settings());
-    out.model = recipe.model;
-  } else {
-    recipe = make_recipe(arguments.settings());
-  }
+  const Recipe recipe = is_recipe(out.model)
+                            ? arguments.recipe_over(out.model)
+                            : arguments.recipe({{"model", out.model, "MODEL"}});
+  out.model = recipe.model;
   if (recipe.method == "full") {
     throw ConfigError(ErrorText{
         .operation = "plan",
