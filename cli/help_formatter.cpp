@@ -54,6 +54,16 @@ std::string HelpFormatter::make_description(const CLI::App* app) const {
   return wrapped(text, kColumns) + "\n\n";
 }
 
+// One blank line between groups.
+std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
+                                     CLI::AppFormatMode mode) const {
+  std::string text = CLI::Formatter::make_help(app, std::move(name), mode);
+  for (std::size_t at; (at = text.find("\n\n\n")) != text.npos;) {
+    text.erase(at, 1);
+  }
+  return text;
+}
+
 std::string HelpFormatter::make_option_name(const CLI::Option* option,
                                             bool is_positional) const {
   std::string name = CLI::Formatter::make_option_name(option, is_positional);

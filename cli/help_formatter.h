@@ -12,6 +12,8 @@ class HelpFormatter : public CLI::Formatter {
   HelpFormatter();
 
   std::string make_description(const CLI::App* app) const override;
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override;
   std::string make_option_name(const CLI::Option* option,
                                bool is_positional) const override;
   // The option's text, if it has one; else a word for its type.

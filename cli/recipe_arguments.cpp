@@ -75,6 +75,7 @@ const char* value_word(const OptionInfo& option) {
   const auto has = [&](std::string_view part) {
     return option.values.find(part) != option.values.npos;
   };
+  if (is_switch(option)) return "";
   if (is_entry_list(option)) return "ENTRY";
   if (option.key == "model") return "MODEL";
   if (option.key == "output") return "DIR";

@@ -48,8 +48,9 @@ const std::vector<std::string>& all_names() {
 
 // What a parser prints about itself is of no use to a reader.
 void check_looks(const std::string& help) {
-  for (const char* noise : {"(1x)", "TEXT:", "INT:", "REQUIRED", "Excludes:",
-                            "Needs:", " - 1024]", "{bf16", "UINT", "FLOAT"}) {
+  for (const char* noise :
+       {"\n\n\n", "--rslora WORD", "(1x)", "TEXT:", "INT:", "REQUIRED",
+        "Excludes:", "Needs:", " - 1024]", "{bf16", "UINT", "FLOAT"}) {
     EXPECT_THAT(help, testing::Not(HasSubstr(noise)));
   }
   std::istringstream lines(help);
@@ -165,11 +166,11 @@ std::vector<std::string> split_words(const std::string& text) {
 TEST(Help, torch_commands_name_their_options) {
   const std::vector<std::pair<std::string, std::string>> rows = {
       {"train", kTrainWords},
-      {"eval", "model data --adapter --json --max-length --set"},
+      {"eval", "MODEL DATA --adapter --json --max-length --set"},
       {"generate",
-       "model --prompt --adapter --max-new-tokens --temperature --top-p "
+       "MODEL --prompt --adapter --max-new-tokens --temperature --top-p "
        "--top-k --seed --set"},
-      {"logits", "model --adapter --input --output --set"},
+      {"logits", "MODEL --adapter --input --output --set"},
       {"env", "--json"}};
   for (const auto& [name, words] : rows) {
     check_help({name, split_words(words)});
