@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <iostream>
+#include <memory>
 #include <string_view>
 #include <utility>
+
+#include "help_formatter.h"
 
 namespace graft::cli {
 
 void parse_arguments(CLI::App& app, std::vector<std::string> args) {
+  app.formatter(std::make_shared<HelpFormatter>());
   std::reverse(args.begin(), args.end());
   try {
     app.parse(std::move(args));

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "arguments.h"
 #include "graft/base/error.h"
@@ -45,16 +46,13 @@ bool is_recipe(const std::string& word) {
 }
 
 Recipe read_recipe(const std::string& source, const std::string& data,
-                   std::vector<Setting> settings) {
-  Recipe out;
-  if (is_recipe(source)) {
-    if (!data.empty()) settings.push_back({"data.train", data, "DATA"});
-    out = load_recipe(source, settings);
-  } else {
-    settings.push_back({"model", source, "MODEL"});
-    if (!data.empty()) settings.push_back({"data.train", data, "DATA"});
-    out = make_recipe(settings);
-  }
+                   const ScopedRecipeArguments& arguments) {
+  std::vector<Setting> words;
+  if (!data.empty()) words.push_back({"data.train", data, "DATA"});
+  if (!is_recipe(source)) words.push_back({"model", source, "MODEL"});
+  Recipe out = is_recipe(source)
+                   ? arguments.recipe_over(source, std::move(words))
+                   : arguments.recipe(std::move(words));
   if (out.model.empty()) refuse("model is missing", "Give MODEL DATA");
   if (out.data.train.empty()) {
     refuse("data.train is missing", "Give it in the recipe, or DATA");
@@ -67,7 +65,9 @@ void add_show_options(CLI::App& app, Options& out) {
   app.add_option("--row", out.row, "only the row on this line of the file")
       ->check(CLI::PositiveNumber);
   app.add_flag("--ids", out.ids, "the id behind each token");
-  app.add_option("--color", out.color, "auto (on a terminal), always or never")
+  app.add_option("--color", out.color,
+                 "Colours: auto (on a terminal; default), always or never")
+      ->option_text("WHEN")
       ->check(CLI::IsMember({"auto", "always", "never"}));
 }
 
@@ -87,9 +87,12 @@ Options parse_options(const std::string& action,
   app.add_option("DATA", data, "rows: JSONL");
   app.add_flag("--json", out.json, "print one JSON object");
   if (!out.check) add_show_options(app, out);
-  const RecipeArguments recipe(app, {"data"});
+  KeyScope scope{"data " + action,
+                 {"model", "data.train", "data.max_length", "data.loss_on"}};
+  if (out.check) scope.keys.push_back("data.eval");
+  const ScopedRecipeArguments recipe(app, std::move(scope));
   parse_arguments(app, args);
-  out.recipe = read_recipe(source, data, recipe.settings());
+  out.recipe = read_recipe(source, data, recipe);
   return out;
 }
 
@@ -181,6 +184,7 @@ ordered_json counts_json(const FileReport& report) {
           {"dropped", std::move(dropped)},
           {"bad", problems_json(report.data)},
           {"rewritten_answers", counts.rewritten_answers},
+          {"shortened_answers", counts.shortened_answers},
           {"straddling_tokens", counts.straddling_tokens},
           {"max_length", report.max_length},
           {"lengths", std::move(lengths)}};

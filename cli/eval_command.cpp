@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 #include <variant>
 
 #include "arguments.h"
@@ -14,6 +16,7 @@
 #include "graft/checkpoint/live_adapter.h"
 #include "graft/formats/hf/model_location.h"
 #include "graft/generate/generate.h"
+#include "graft/text/chat_template.h"
 #include "graft/train/train.h"
 #include "recipe_arguments.h"
 #include "token_data.h"
@@ -64,27 +67,98 @@ struct Question {
   std::vector<std::int64_t> prompt;
   std::int64_t answer_tokens = 0;
   std::string answer;
+  bool trims = false;  // white space around the answer does not count
 };
 
+// The last message of a chat when it is an answer in words to something.
+std::optional<std::string> last_answer(const Chat& chat) {
+  const std::size_t last = chat.size() - 1;
+  if (last == 0 || chat.role(last) != "assistant") return std::nullopt;
+  return chat.text(last);
+}
+
+bool has_answer(const RawRow& row) {
+  const Chat* chat = std::get_if<Chat>(&row.content);
+  return chat ? last_answer(*chat).has_value()
+              : std::holds_alternative<PromptRow>(row.content);
+}
+
+std::string trimmed(const std::string& text) {
+  constexpr const char* kSpace = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == text.npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
+}
+
+// The row's answer and what is asked for it.
+class QuestionMaker {
+ public:
+  QuestionMaker(const Tokenizer& tokenizer, const std::string& data)
+      : tokenizer_(tokenizer), chats_(tokenizer), data_(data) {}
+
+  // nullopt for rows without an answer.
+  std::optional<Question> make(const RawRow& raw, const DataRow& row) {
+    if (const auto* pair = std::get_if<PromptRow>(&raw.content)) {
+      if (row.answer_begin == 0) return std::nullopt;
+      const auto begin = static_cast<std::ptrdiff_t>(row.answer_begin);
+      return Question{{row.ids.begin(), row.ids.begin() + begin},
+                      static_cast<std::int64_t>(row.ids.size()) - begin,
+                      pair->completion};
+    }
+    const Chat* chat = std::get_if<Chat>(&raw.content);
+    const auto answer = chat ? last_answer(*chat) : std::nullopt;
+    if (!answer) return std::nullopt;
+    const auto tokens = tokenizer_.encode(*answer, false).size();
+    return Question{tokenizer_.encode(prompt_of(*chat, raw.line), false),
+                    static_cast<std::int64_t>(tokens), trimmed(*answer), true};
+  }
+
+ private:
+  // A template may refuse a chat that stops before its last answer.
+  std::string prompt_of(const Chat& chat, std::size_t line) {
+    try {
+      return chats_
+          .render(chat,
+                  {.messages = chat.size() - 1, .add_generation_prompt = true})
+          .text;
+    } catch (const FileError& error) {
+      throw FileError(ErrorText{
+          .operation = "eval",
+          .what = data_ + ": line " + std::to_string(line) +
+                  ": the prompt of the last answer: " + error.what()});
+    }
+  }
+
+  const Tokenizer& tokenizer_;
+  ChatRenderer chats_;
+  const std::string& data_;
+};
+
+// Short prompts first. Prompts past `max_length` tokens are left out: their
+// answers count as missed.
 std::vector<Question> make_questions(const std::vector<RawRow>& raw,
-                                     const TokenizedData& data) {
+                                     const TokenizedData& data,
+                                     QuestionMaker maker,
+                                     std::size_t max_length) {
   std::vector<Question> out;
   for (const DataRow& row : data.rows) {
-    const auto* pair = std::get_if<PromptRow>(&raw[row.raw_index].content);
-    if (!pair || row.answer_begin == 0) continue;
-    const auto begin = static_cast<std::ptrdiff_t>(row.answer_begin);
-    out.push_back({{row.ids.begin(), row.ids.begin() + begin},
-                   static_cast<std::int64_t>(row.ids.size()) - begin,
-                   pair->completion});
+    auto question = maker.make(raw[row.raw_index], row);
+    if (question && question->prompt.size() <= max_length) {
+      out.push_back(*std::move(question));
+    }
   }
   std::ranges::stable_sort(out, {},
                            [](const Question& q) { return q.prompt.size(); });
   return out;
 }
 
+bool matches(const std::string& text, const Question& question) {
+  return (question.trims ? trimmed(text) : text) == question.answer;
+}
+
 std::size_t count_matches(nn::CausalLm& model, const ModelText& text,
                           const std::vector<Question>& questions) {
-  std::size_t matches = 0;
+  std::size_t count = 0;
   for (std::size_t i = 0; i < questions.size(); i += kPromptsAtOnce) {
     const std::size_t end = std::min(i + kPromptsAtOnce, questions.size());
     GenerateOptions options;
@@ -98,11 +172,11 @@ std::size_t count_matches(nn::CausalLm& model, const ModelText& text,
     }
     const auto answers = graft::generate(model, prompts, options);
     for (std::size_t j = i; j < end; ++j) {
-      matches += text.tokenizer.decode(answers[j - i].tokens, true) ==
-                 questions[j].answer;
+      count += matches(text.tokenizer.decode(answers[j - i].tokens, true),
+                       questions[j]);
     }
   }
-  return matches;
+  return count;
 }
 
 EvalResult evaluate_data(const EvalArguments& arguments, BaseModel& base) {
@@ -136,11 +210,10 @@ EvalResult evaluate_data(const EvalArguments& arguments, BaseModel& base) {
         .hint = "The weights of the model or the adapter are damaged, or its "
                 "training diverged"});
   }
-  const std::vector<Question> questions = make_questions(raw, data);
-  out.answers = static_cast<std::size_t>(
-      std::ranges::count_if(raw, [](const RawRow& row) {
-        return std::holds_alternative<PromptRow>(row.content);
-      }));
+  const std::vector<Question> questions = make_questions(
+      raw, data, {text.tokenizer, arguments.data}, options.max_length);
+  out.answers =
+      static_cast<std::size_t>(std::ranges::count_if(raw, has_answer));
   out.matches = count_matches(*base.model, text, questions);
   return out;
 }

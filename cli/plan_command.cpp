@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <utility>
 
 #include "arguments.h"
 #include "graft/base/error.h"
@@ -74,17 +75,15 @@ Request parse_request(const std::vector<std::string>& args) {
   CLI::App app("Shows what would be adapted, from names and shapes alone",
                "graft plan");
   add_options(app, out);
-  const RecipeArguments arguments(app, {"adapter"});
+  KeyScope scope{"plan", keys_of("adapter")};
+  scope.keys.insert(scope.keys.begin(), {"model", "method"});
+  const ScopedRecipeArguments arguments(app, std::move(scope));
   parse_arguments(app, args);
-  Recipe recipe;
-  out.name = "this selection";
-  if (is_recipe(out.model)) {
-    recipe = load_recipe(out.model, arguments.settings());
-    out.name = out.model;
-    out.model = recipe.model;
-  } else {
-    recipe = make_recipe(arguments.settings());
-  }
+  out.name = is_recipe(out.model) ? out.model : "this selection";
+  const Recipe recipe = is_recipe(out.model)
+                            ? arguments.recipe_over(out.model)
+                            : arguments.recipe({{"model", out.model, "MODEL"}});
+  out.model = recipe.model;
   if (out.tree && out.json) {
     throw ConfigError(ErrorText{
         .operation = "plan",

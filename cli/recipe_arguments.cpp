@@ -3,7 +3,10 @@
 #include "recipe_arguments.h"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
+
+#include "graft/base/error.h"
 
 namespace graft::cli {
 namespace {
@@ -53,33 +56,77 @@ std::string entry_list_text(const std::vector<std::string>& entries) {
   return out + "]";
 }
 
+// "Rank of the adapters (whole number >= 1; default 32)".
 std::string help_text(const OptionInfo& option) {
   std::string out(option.doc);
+  if (out.ends_with('.')) out.pop_back();
+  if (is_switch(option)) {
+    return option.preset != "true"
+               ? out
+               : out + " (default true; " + option.flag() + "=false: not)";
+  }
   out += " (" + std::string(option.values);
   if (!option.preset.empty()) out += "; default " + option.preset;
   return out + ")";
 }
 
-}  // namespace
-
-RecipeArguments::RecipeArguments(
-    CLI::App& app, const std::vector<std::string_view>& sections) {
-  for (const OptionInfo& option : recipe_options()) {
-    const std::string_view section = section_of(option.key);
-    if (std::ranges::find(sections, section) == sections.end()) continue;
-    Flag& flag = flags_.emplace_back();
-    flag.key = option.key;
-    flag.word = option.flag();
-    if (option.key == "adapter.targets") flag.word = "--target";
-    flag.option = add_flag(app, option, flag);
-  }
-  add_set(app, "A key of the recipe: --set training.steps=50; repeatable");
+// What stands for a value in the help.
+const char* value_word(const OptionInfo& option) {
+  const auto has = [&](std::string_view part) {
+    return option.values.find(part) != option.values.npos;
+  };
+  if (is_switch(option)) return "";
+  if (is_entry_list(option)) return "ENTRY";
+  if (option.key == "model") return "MODEL";
+  if (option.key == "output") return "DIR";
+  if (has("list")) return "LIST";
+  if (has("file")) return has("number") ? "X|FILE" : "FILE";
+  if (has("two numbers")) return "X,X";
+  if (has("whole number")) return "N";
+  return has("number") ? "X" : "WORD";
 }
 
+// "adapter.rank" is under "Adapter:".
+std::string group_of(const OptionInfo& option) {
+  std::string out(section_of(option.key));
+  if (out.empty()) return "Options";
+  out[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(out[0])));
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string_view> keys_of(std::string_view section) {
+  std::vector<std::string_view> out;
+  for (const OptionInfo& option : recipe_options()) {
+    if (section_of(option.key) == section) out.push_back(option.key);
+  }
+  return out;
+}
+
+RecipeArguments::RecipeArguments(CLI::App& app) {
+  for (const OptionInfo& option : recipe_options()) add_key(app, option);
+  add_set(app,
+          "Any key of the recipe: --set training.steps=50; may be given again");
+}
+
+// Hidden where no key means anything.
 void RecipeArguments::add_set(CLI::App& app, const std::string& help) {
-  app.add_option("--set", sets_, help)
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  auto* option = app.add_option("--set", sets_, help)
+                     ->expected(1)
+                     ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                     ->option_text("KEY=VALUE");
+  if (help.empty()) option->group("");
+}
+
+void RecipeArguments::add_key(CLI::App& app, const OptionInfo& option) {
+  Flag& flag = flags_.emplace_back();
+  flag.key = option.key;
+  flag.word = option.flag();
+  if (option.key == "adapter.targets") flag.word = "--target";
+  flag.option = add_option(app, option, flag)
+                    ->group(group_of(option))
+                    ->option_text(value_word(option));
 }
 
 ScopedRecipeArguments::ScopedRecipeArguments(CLI::App& app, KeyScope scope,
@@ -90,19 +137,40 @@ ScopedRecipeArguments::ScopedRecipeArguments(CLI::App& app, KeyScope scope,
     const auto& known = scope_.keys;
     if (std::ranges::find(known, option.key) == known.end()) continue;
     keys += (keys.empty() ? "" : ", ") + std::string(option.key);
-    if (flags == Flags::kNone) continue;
-    auto& flag = arguments_.flags_.emplace_back();
-    flag.key = option.key;
-    flag.word = option.flag();
-    flag.option = RecipeArguments::add_flag(app, option, flag);
+    if (flags == Flags::kOnePerKey) arguments_.add_key(app, option);
   }
-  arguments_.add_set(app, keys.empty()
-                              ? "KEY=VALUE; no key means anything here"
-                              : "KEY=VALUE of " + keys + "; repeatable");
+  arguments_.add_set(app, keys.empty() ? ""
+                                       : "A key of the recipe: " + keys +
+                                             "; may be given again");
 }
 
-CLI::Option* RecipeArguments::add_flag(CLI::App& app, const OptionInfo& option,
-                                       Flag& flag) {
+std::vector<Setting> ScopedRecipeArguments::settings(
+    std::vector<Setting> words) const {
+  std::vector<Setting> out = arguments_.settings();
+  for (Setting& word : words) {
+    const auto twice = std::ranges::find(out, word.key, &Setting::key);
+    if (twice != out.end()) {
+      throw ConfigError(ErrorText{.operation = scope_.command,
+                                  .what = word.key + " is given twice: as " +
+                                          word.place + " and by " +
+                                          twice->place});
+    }
+    out.push_back(std::move(word));
+  }
+  return out;
+}
+
+Recipe ScopedRecipeArguments::recipe(std::vector<Setting> words) const {
+  return make_recipe(settings(std::move(words)), scope_);
+}
+
+Recipe ScopedRecipeArguments::recipe_over(const std::filesystem::path& path,
+                                          std::vector<Setting> words) const {
+  return load_recipe(path, settings(std::move(words)), scope_);
+}
+
+CLI::Option* RecipeArguments::add_option(CLI::App& app,
+                                         const OptionInfo& option, Flag& flag) {
   if (is_entry_list(option)) {
     return app
         .add_option(flag_words(option), flag.entries,

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <deque>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,12 +15,14 @@
 
 namespace graft::cli {
 
-// Adds --set, and a flag for every key of the chosen sections; it must outlive
-// the parsing.
+// The keys of a section: "" for the top level, "adapter", "data", ...
+std::vector<std::string_view> keys_of(std::string_view section);
+
+// Adds --set, and a flag for every key of a recipe; it must outlive the
+// parsing.
 class RecipeArguments {
  public:
-  // `sections`: "" for the keys of the top level, "adapter", "data", ...
-  RecipeArguments(CLI::App& app, const std::vector<std::string_view>& sections);
+  explicit RecipeArguments(CLI::App& app);
 
   // What was typed: flags first, then --set in order.
   std::vector<Setting> settings() const;
@@ -28,6 +31,7 @@ class RecipeArguments {
   friend class ScopedRecipeArguments;
   RecipeArguments() = default;
   void add_set(CLI::App& app, const std::string& help);
+  void add_key(CLI::App& app, const OptionInfo& option);
 
   struct Flag {
     std::string key;
@@ -36,8 +40,8 @@ class RecipeArguments {
     std::vector<std::string> entries;  // of a key that may be given again
     CLI::Option* option = nullptr;
   };
-  static CLI::Option* add_flag(CLI::App& app, const OptionInfo& option,
-                               Flag& flag);
+  static CLI::Option* add_option(CLI::App& app, const OptionInfo& option,
+                                 Flag& flag);
 
   std::deque<Flag> flags_;  // CLI11 keeps references
   std::vector<std::string> sets_;
@@ -50,10 +54,17 @@ class ScopedRecipeArguments {
   ScopedRecipeArguments(CLI::App& app, KeyScope scope,
                         Flags flags = Flags::kOnePerKey);
 
-  // Throws ConfigError that names every key outside of the scope.
-  Recipe recipe() const { return make_recipe(arguments_.settings(), scope_); }
+  // Defaults, and what was typed: `words` are arguments without a flag. Throws
+  // ConfigError that names every key outside of the scope, and a key that is
+  // given by a word and a flag.
+  Recipe recipe(std::vector<Setting> words = {}) const;
+  // The same over a recipe, whose other keys are of other commands.
+  Recipe recipe_over(const std::filesystem::path& path,
+                     std::vector<Setting> words = {}) const;
 
  private:
+  std::vector<Setting> settings(std::vector<Setting> words) const;
+
   KeyScope scope_;
   RecipeArguments arguments_;
 };

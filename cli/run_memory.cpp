@@ -153,6 +153,24 @@ bool fits(const RunMemory& memory, const std::optional<MemoryRoom>& room) {
                       kUsable * static_cast<double>(room->bytes);
 }
 
+// Automatic micro batches get smaller until the run fits, or every row stands
+// alone. Under microbatch_mean their layout would move the loss.
+RunMemory shrink_micro_batches(TrainSetup& setup, const MemoryCount& count,
+                               RunMemory memory, const MemoryRoom& room) {
+  const TrainingOptions& training = setup.recipe.training;
+  if (training.micro_batch_size ||
+      training.loss_normalisation != "token_mean") {
+    return memory;
+  }
+  std::int64_t limit = std::min(memory.tokens, kMicroBatchTokens);
+  while (memory.added() > room.bytes && limit / 2 >= kShortestCut) {
+    limit /= 2;
+    setup.train_data->limit_micro_batch(limit);
+    memory = count.of(largest_micro_batch(setup), memory.recompute);
+  }
+  return memory;
+}
+
 // The gentlest change of settings that fits; empty: none does.
 std::string settings_that_fit(const TrainSetup& setup, const MemoryCount& count,
                               const std::optional<MemoryRoom>& room) {
@@ -213,6 +231,7 @@ RunMemory plan_memory(TrainSetup& setup) {
     if (wanted == "auto" && !fits(memory, room)) {
       memory = count.of(tokens, true);
     }
+    if (room) memory = shrink_micro_batches(setup, count, memory, *room);
     if (room && memory.added() > room->bytes) {
       throw_too_little(setup, count, memory, *room);
     }

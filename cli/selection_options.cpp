@@ -27,9 +27,9 @@ void add_selection_options(CLI::App& app, SelectionOptions& options) {
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--syntax", options.syntax, "glob, megatron or peft")
-      ->type_name("SYNTAX")
-      ->capture_default_str();
+  app.add_option("--syntax", options.syntax,
+                 "How patterns are read: glob (default), megatron or peft")
+      ->type_name("SYNTAX");
 }
 
 Rule make_rule(const SelectionOptions& options) {

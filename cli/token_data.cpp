@@ -30,6 +30,11 @@ void warn_about(const DataCounts& counts, std::size_t max_length) {
                     " answers are not learnt: the chat template rewrites them "
                     "once others follow (graft data show)");
   }
+  if (counts.shortened_answers > 0) {
+    kLogger.warning(std::to_string(counts.shortened_answers) +
+                    " answers are learnt without a part of them, thinking say: "
+                    "the chat template never shows it (graft data show)");
+  }
 }
 
 }  // namespace

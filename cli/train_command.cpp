@@ -62,15 +62,14 @@ TrainArguments parse(const std::vector<std::string>& args) {
   bool overwrite = false;
   app.add_option("RECIPE", words, "RECIPE.yaml, or MODEL DATA")
       ->expected(1, 3)
-      ->type_name("");
+      ->option_text("RECIPE.yaml | MODEL DATA");
   app.add_flag("--resume", resume, "Go on from the newest saved state");
   app.add_flag("--overwrite", overwrite, "Replace an earlier run");
   app.add_flag(
       "--dry-run", out.dry_run,
       "Print plan, data counts, steps, memory and time; write nothing");
   app.add_flag("--json", out.json, "Print the result as one JSON object");
-  const RecipeArguments recipe(app,
-                               {"", "adapter", "data", "training", "compute"});
+  const RecipeArguments recipe(app);
   parse_arguments(app, args);
   if (resume && overwrite) {
     throw ConfigError("train: --resume and --overwrite exclude each other");

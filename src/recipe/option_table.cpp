@@ -102,7 +102,7 @@ std::vector<Row> data_rows() {
   return {
       path_row(
           {"data.train", "file",
-           "Training rows: JSONL of prompt + completion, or text."},
+           "Training rows: JSONL of messages, prompt + completion, or text."},
           [](auto& r) -> auto& { return r.data.train; }, PathKind::kFile),
       eval_row(),
       row(
@@ -139,17 +139,19 @@ std::vector<Row> length_rows() {
        "Optimizer steps, instead of epochs."},
       [](auto& r) -> auto& { return r.training.steps; },
       OptionalCodec<IntegerCodec>{{.minimum = 1}, ""});
-  return {epochs, steps,
-          row(
-              {"training.batch_size", "whole number >= 1",
-               "Sequences per optimizer step."},
-              [](auto& r) -> auto& { return r.training.batch_size; },
-              IntegerCodec{.minimum = 1, .maximum = 1 << 20}),
-          row(
-              {"training.micro_batch_size", "auto, or whole number >= 1",
-               "Sequences, or packs, computed at once; auto fits 4096 tokens."},
-              [](auto& r) -> auto& { return r.training.micro_batch_size; },
-              OptionalCodec<IntegerCodec>{{.minimum = 1}, "auto"})};
+  return {
+      epochs, steps,
+      row(
+          {"training.batch_size", "whole number >= 1",
+           "Sequences per optimizer step."},
+          [](auto& r) -> auto& { return r.training.batch_size; },
+          IntegerCodec{.minimum = 1, .maximum = 1 << 20}),
+      row(
+          {"training.micro_batch_size", "auto, or whole number >= 1",
+           "Sequences, or packs, computed at once; auto: 4096 tokens, fewer if "
+           "memory is short."},
+          [](auto& r) -> auto& { return r.training.micro_batch_size; },
+          OptionalCodec<IntegerCodec>{{.minimum = 1}, "auto"})};
 }
 
 std::vector<Row> rate_rows() {

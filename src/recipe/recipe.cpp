@@ -166,6 +166,16 @@ Setting parse_setting(std::string_view text, std::string_view place) {
           std::string(text.substr(equals + 1)), std::string(place)};
 }
 
+Recipe load_recipe(const fs::path& path, const std::vector<Setting>& settings,
+                   const KeyScope& scope) {
+  Problems problems;
+  Assignments all;
+  add_settings(settings, all, problems);
+  check_scope(scope, all, problems);
+  problems.throw_if_any();
+  return load_recipe(path, settings);
+}
+
 Recipe load_recipe(const fs::path& path, const std::vector<Setting>& settings) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;

@@ -11,7 +11,11 @@ namespace graft {
 namespace {
 
 using nlohmann::ordered_json;
+using text::jinja::Dict;
+using text::jinja::Entry;
+using text::jinja::Sequence;
 using text::jinja::Value;
+using text::jinja::Values;
 
 [[noreturn]] void fail(const std::string& what, const std::string& got,
                        const std::string& expected) {
@@ -38,6 +42,45 @@ void add_messages(const ordered_json& messages, const std::string& place,
     }
     state.messages.push_back(Value::from_json(messages[i]));
   }
+}
+
+Value with_entry(const Dict& dict, std::string_view key, Value value) {
+  std::vector<Entry> entries = dict.entries;
+  for (Entry& entry : entries) {
+    const std::string* name = entry.first.as_text();
+    if (name && *name == key) entry.second = value;
+  }
+  return Value::dict(std::move(entries));
+}
+
+// Where a message's words stand: part is set when content is a list.
+struct Words {
+  const Value* content = nullptr;
+  std::optional<std::size_t> part;
+  const std::string* text = nullptr;  // null: none, or several
+};
+
+const std::string* text_of(const Value& holder, std::string_view key) {
+  const Dict* dict = holder.as_dict();
+  const Value* value = dict ? dict->find(key) : nullptr;
+  return value ? value->as_text() : nullptr;
+}
+
+Words find_words(const Value& message) {
+  Words out;
+  out.content = message.as_dict()->find("content");
+  if (!out.content) return out;
+  out.text = out.content->as_text();
+  const Sequence* parts = out.content->as_list();
+  if (!parts) return out;
+  for (std::size_t i = 0; i < parts->items.size(); ++i) {
+    const std::string* text = text_of(parts->items[i], "text");
+    if (!text) continue;
+    if (out.part) return {};
+    out.part = i;
+    out.text = text;
+  }
+  return out;
 }
 
 }  // namespace
@@ -96,6 +139,29 @@ bool Chat::has_tools() const {
     if (name == "tools" && value.truth()) return true;
   }
   return false;
+}
+
+std::optional<std::string> Chat::text(std::size_t index) const {
+  const Words words = find_words(state_->messages.at(index));
+  if (!words.text) return std::nullopt;
+  return *words.text;
+}
+
+std::optional<Chat> with_content(const Chat& chat, std::size_t message,
+                                 const std::string& text) {
+  auto state = std::make_shared<Chat::State>(chat.state());
+  Value& changed = state->messages.at(message);
+  const Words words = find_words(changed);
+  if (!words.text) return std::nullopt;
+  Value content = Value::text(text);
+  if (words.part) {
+    Values parts = words.content->as_list()->items;
+    Value& part = parts.at(*words.part);
+    part = with_entry(*part.as_dict(), "text", std::move(content));
+    content = Value::list(std::move(parts));
+  }
+  changed = with_entry(*changed.as_dict(), "content", std::move(content));
+  return Chat(std::move(state));
 }
 
 }  // namespace graft

@@ -1,7 +1,10 @@
-// What a Chat holds. Entry points: Chat::State, make_chat.
+// What a Chat holds. Entry points: Chat::State, make_chat,
+// with_content.
 #pragma once
 
+#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,5 +21,9 @@ struct Chat::State {
 
 // From a parsed object; FileError names `place`.
 Chat make_chat(const nlohmann::ordered_json& row, const std::string& place);
+
+// The chat with other words in a message; nullopt where Chat::text is.
+std::optional<Chat> with_content(const Chat& chat, std::size_t message,
+                                 const std::string& text);
 
 }  // namespace graft

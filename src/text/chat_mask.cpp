@@ -1,16 +1,19 @@
 // Renders the conversation up to each answer, and through it, and looks for
-// both in the whole.
+// both in the whole; where they are not there, for the answer's own words.
 #include "text/chat_mask_internal.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "graft/base/error.h"
-#include "text/python_text_internal.h"
+#include "text/answer_place_internal.h"
 #include "text/token_aligner_internal.h"
 
 namespace graft {
 namespace {
+
+// Of a prompt that may begin the answer ("<think>"), in bytes.
+constexpr std::size_t kPromptTail = 64;
 
 class Masker {
  public:
@@ -50,28 +53,76 @@ class Masker {
     }
   }
 
+  // By prefixes where the renderings nest; else where the answer's own words
+  // stand.
   void add_answers(const TokenAligner& aligner) {
-    std::optional<std::size_t> last_rewritten;
+    std::string problem;
     for (std::size_t i = 0; i < chat_.size(); ++i) {
       if (chat_.role(i) != "assistant") continue;
-      const auto span = find_answer(aligner, i);
+      const auto prompt = prompt_of(i);
+      auto span = find_answer(aligner, i, prompt);
+      if (!span) span = find_words(aligner, i, prompt, problem);
       if (span) {
-        out_.answers.push_back(without_white_space(*span));
+        add_answer(aligner, i, *span);
       } else {
         ++out_.rewritten;
-        last_rewritten = i;
       }
     }
-    if (out_.answers.empty() && last_rewritten) {
-      throw FileError(ErrorText{
-          .what = "the chat template does not keep what it rendered: the chat "
-                  "up to messages[" +
-                  std::to_string(*last_rewritten) +
-                  "], with add_generation_prompt, is not how the whole chat "
-                  "begins",
-          .hint = "Mark the answers in the template with {% generation %}, or "
-                  "learn everything with data.loss_on: all"});
+    if (out_.answers.empty() && !problem.empty()) throw_nothing(problem);
+  }
+
+  [[noreturn]] static void throw_nothing(const std::string& problem) {
+    throw FileError(ErrorText{
+        .what = "no answer can be told from the rest: " + problem,
+        .hint = "Mark the answers in the chat template with {% generation %}, "
+                "or learn everything with data.loss_on: all"});
+  }
+
+  void add_answer(const TokenAligner& aligner, std::size_t message,
+                  const TokenSpan& span) {
+    out_.answers.push_back(without_white_space(span));
+    if (!aligner.is_exact()) return;
+    std::size_t begin = aligner.byte_of(span.begin);
+    begin -= std::min(begin, kPromptTail);
+    const std::size_t size = aligner.byte_of(span.end) - begin;
+    const auto shown = std::string_view(whole_.text).substr(begin, size);
+    if (!shows_all(chat_, message, shown)) ++out_.shortened;
+  }
+
+  // By the answer's own words; nullopt and a problem when they do not stand
+  // for themselves. What closes the turn counts as far as its tokens are whole.
+  std::optional<TokenSpan> find_words(const TokenAligner& aligner,
+                                      std::size_t message,
+                                      const std::optional<std::string>& prompt,
+                                      std::string& problem) {
+    const AnswerPlace place =
+        find_answer_place(chat_, message, whole_.text, chats_);
+    if (!place.problem.empty()) {
+      problem = "messages[" + std::to_string(message) + "] " + place.problem;
+      return std::nullopt;
     }
+    TextSpan words = place.content;
+    if (prompt) words.begin -= unprompted_space(words.begin, *prompt);
+    TokenSpan out = aligner.tokens_of(words);
+    out.end = std::max(out.end, aligner.tokens_before(place.end));
+    if (out.begin >= out.end) {
+      problem = "messages[" + std::to_string(message) + "] has no token";
+      return std::nullopt;
+    }
+    if (aligner.straddles(words)) ++out_.straddling;
+    return out;
+  }
+
+  // White space that the template puts before the answer, but not at the end
+  // of the prompt: the model has to say it.
+  std::size_t unprompted_space(std::size_t begin,
+                               const std::string& prompt) const {
+    const auto count = [](std::string_view text) {
+      return text.size() - (text.find_last_not_of(" \t\r\n") + 1);
+    };
+    const std::size_t there =
+        count(std::string_view(whole_.text).substr(0, begin));
+    return there - std::min(there, count(prompt));
   }
 
   std::string render(std::size_t messages, bool add_generation_prompt) {
@@ -81,17 +132,25 @@ class Masker {
         .text;
   }
 
-  // nullopt when the whole does not begin as the chat up to the answer and
-  // through it does.
-  std::optional<TokenSpan> find_answer(const TokenAligner& aligner,
-                                       std::size_t message) {
-    const std::string before =
-        message == 0 ? first_prompt() : render(message, true);
-    const std::string through = render(message + 1, false);
-    if (!whole_.text.starts_with(before) || !through.starts_with(before)) {
+  // What generation would be asked with; nullopt when the template refuses a
+  // chat that stops there.
+  std::optional<std::string> prompt_of(std::size_t message) {
+    try {
+      return message == 0 ? first_prompt() : render(message, true);
+    } catch (const FileError&) {
       return std::nullopt;
     }
-    TextSpan span{before.size(), through.size()};
+  }
+
+  // nullopt when the whole does not begin as the chat up to the answer and
+  // through it does.
+  std::optional<TokenSpan> find_answer(
+      const TokenAligner& aligner, std::size_t message,
+      const std::optional<std::string>& before) {
+    if (!before || !whole_.text.starts_with(*before)) return std::nullopt;
+    const std::string through = render(message + 1, false);
+    if (!through.starts_with(*before)) return std::nullopt;
+    TextSpan span{before->size(), through.size()};
     if (span.begin >= span.end) return std::nullopt;
     std::optional<TokenSpan> tokens;
     if (whole_.text.starts_with(through)) {
@@ -99,7 +158,8 @@ class Masker {
     } else {
       tokens = common_tokens(aligner.tokens_of(span).begin, through);
     }
-    if (tokens && aligner.straddles(span)) ++out_.straddling;
+    if (!tokens || tokens->begin >= tokens->end) return std::nullopt;
+    if (aligner.straddles(span)) ++out_.straddling;
     return tokens;
   }
 
@@ -151,8 +211,10 @@ class Masker {
     out_.answers.push_back(tokens);
   }
 
-  // Neighbours that share a token, or touch, are one.
+  // Neighbours that share a token, or touch, are one. A template may print
+  // messages in another order.
   void merge() {
+    std::ranges::sort(out_.answers, {}, &TokenSpan::begin);
     std::vector<TokenSpan> merged;
     for (const TokenSpan& span : out_.answers) {
       if (!merged.empty() && span.begin <= merged.back().end) {

@@ -15,6 +15,7 @@ struct ChatMask {
   std::vector<std::int64_t> ids;   // of the whole rendered text
   std::vector<TokenSpan> answers;  // learnt, in order and apart
   std::size_t rewritten = 0;       // answers that are not learnt
+  std::size_t shortened = 0;       // learnt without part of what the row says
   std::size_t straddling = 0;      // learnt tokens that begin before an answer
 };
 

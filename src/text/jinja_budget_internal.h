@@ -12,9 +12,9 @@
 namespace graft::text::jinja {
 
 struct Limits {
-  std::uint64_t steps = 20'000'000;                // of evaluation
+  std::uint64_t steps = 5'000'000;                 // of evaluation
   std::uint64_t bytes = std::uint64_t{512} << 20;  // of all texts and lists
-  std::uint64_t output = std::uint64_t{64} << 20;  // of one text
+  std::uint64_t output = std::uint64_t{16} << 20;  // of one text
   int depth = 500;                                 // of calls and nesting
 };
 

@@ -163,12 +163,15 @@ Evaluator::Flow Evaluator::repeat(const ForNode& node, Scope& scope,
   return Flow::kNormal;
 }
 
+// A turn of a loop makes a scope, which takes as long as some expressions.
+constexpr std::uint64_t kTurnSteps = 5;
+
 // As in Jinja, `else` also runs when every turn of the body was cut short.
 void Evaluator::run_loop(const ForNode& node, Scope& scope, TextBuilder& out,
                          LoopState& loop) {
   bool completed = false;
   while (loop.advance()) {
-    budget_.step();
+    budget_.step(kTurnSteps);
     LocalScope local(*this, scope);
     assign(*node.target, loop.current(), *local);
     (*local).set("loop", Value::of(&loop));

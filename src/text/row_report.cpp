@@ -172,6 +172,10 @@ std::string summary_to_text(const TokenizedData& data,
         "learnt: " +
         std::to_string(counts.rewritten_answers) + "\n";
   }
+  if (counts.shortened_answers > 0) {
+    out += "answers of which the template leaves out a part, learnt without: " +
+           std::to_string(counts.shortened_answers) + "\n";
+  }
   if (counts.straddling_tokens > 0) {
     out += "tokens that begin before their answer, learnt: " +
            std::to_string(counts.straddling_tokens) + "\n";

@@ -21,7 +21,11 @@ class TokenAligner {
 
   // The tokens with at least one byte of the stretch.
   TokenSpan tokens_of(const TextSpan& span) const;
-  // The first of them begins before the stretch.
+  // How many tokens end at or before `byte`.
+  std::size_t tokens_before(std::size_t byte) const {
+    return boundary(byte).token;
+  }
+  // The first token of the stretch begins before it.
   bool straddles(const TextSpan& span) const;
 
   // The byte where the token begins; text.size() for ids.size(). Only where

@@ -51,6 +51,7 @@ class RowTokenizer {
     }
     ChatMask mask = mask_answers(chat, tokenizer_, chats_);
     counts_.rewritten_answers += mask.rewritten;
+    counts_.shortened_answers += mask.shortened;
     counts_.straddling_tokens += mask.straddling;
     out.ids = std::move(mask.ids);
     out.answers = std::move(mask.answers);

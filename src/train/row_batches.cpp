@@ -106,8 +106,9 @@ std::vector<RowBatches::Group> RowBatches::split(Group rows) const {
   Group group;
   for (const std::int64_t row : rows) {
     const auto count = static_cast<std::int64_t>(group.size());
-    const bool full = is_auto ? (count + 1) * length_of(row) > kMicroBatchTokens
-                              : count == *options_.micro_batch_size;
+    const bool full = is_auto
+                          ? (count + 1) * length_of(row) > micro_batch_tokens_
+                          : count == *options_.micro_batch_size;
     if (full && !group.empty()) out.push_back(std::exchange(group, {}));
     group.push_back(row);
   }
@@ -116,9 +117,12 @@ std::vector<RowBatches::Group> RowBatches::split(Group rows) const {
 }
 
 std::vector<RowBatches::Group> RowBatches::split_packed(Group rows) const {
+  const bool is_limited =
+      !options_.micro_batch_size && micro_batch_tokens_ < kMicroBatchTokens;
   const auto packs = training::pack_rows(
       std::move(rows), [this](std::int64_t row) { return length_of(row); },
-      options_.pack_length);
+      is_limited ? std::min(options_.pack_length, micro_batch_tokens_)
+                 : options_.pack_length);
   std::vector<Group> out;
   std::int64_t count = 0;   // packs in the last group
   std::int64_t tokens = 0;  // in the last group
@@ -126,7 +130,7 @@ std::vector<RowBatches::Group> RowBatches::split_packed(Group rows) const {
     const std::int64_t size = shape_of(pack, true).real;
     const bool full = options_.micro_batch_size
                           ? count == *options_.micro_batch_size
-                          : tokens + size > kMicroBatchTokens;
+                          : tokens + size > micro_batch_tokens_;
     if (out.empty() || full) {
       out.emplace_back();
       count = tokens = 0;

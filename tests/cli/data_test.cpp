@@ -130,6 +130,28 @@ TEST_F(DataTest, checks_a_recipe) {
   EXPECT_THAT(bad.out, HasSubstr("eval.jsonl:1: messages[0].role"));
 }
 
+TEST_F(DataTest, refuses_keys_that_mean_nothing) {
+  const std::string data = rows(kChat);
+  for (const std::string action : {"show", "check"}) {
+    for (const std::string key :
+         {"data.packing", "data.shuffle", "adapter.rank", "training.steps"}) {
+      expect_error(
+          run_graft({"data", action, model(), data, "--set", key + "=1"}), 2,
+          {"'" + key + "' means nothing to graft data " + action,
+           "data.loss_on"});
+    }
+    expect_error(run_graft({"data", action, model(), data, "--train", data}), 2,
+                 {"data.train is given twice: as DATA and by --train"});
+  }
+  expect_error(
+      run_graft({"data", "show", model(), data, "--set", "data.eval=0.5"}), 2,
+      {"'data.eval' means nothing"});
+  const std::string recipe =
+      folder_.write("s.yaml", "data: {shuffle: false, packing: off}\n");
+  expect_quiet_success(
+      run_graft({"data", "check", recipe, data, "--model", model()}));
+}
+
 TEST_F(DataTest, says_what_is_missing) {
   expect_error(run_graft({"data"}), 2, {"graft data show"});
   expect_error(run_graft({"data", "sing"}), 2, {"graft data check"});

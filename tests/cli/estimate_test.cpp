@@ -120,6 +120,22 @@ TEST_F(Estimate, too_little_memory_is_refused_with_what_fits) {
   EXPECT_THAT(again.err, HasSubstr("blocks are computed again in backward"));
 }
 
+// 4096 tokens at once would take 297 MB.
+TEST_F(Estimate, automatic_micro_batches_fit_the_memory) {
+  write_long_rows(120);
+  const std::vector<std::string> words = {
+      "--max-length", "256",      "--dtype", "fp32", "--checkpoint-activations",
+      "off",          "--dry-run"};
+  const auto tokens = [](const Outcome& outcome) {
+    expect_quiet_success(outcome);
+    return number_behind(outcome.out, "trained parts [0-9]+ MB, ");
+  };
+  EXPECT_EQ(tokens(limited(900, words)), 4096.0);
+  const double fewer = tokens(limited(250, words));
+  EXPECT_LE(fewer, 2048.0);
+  EXPECT_GE(fewer, 256.0);
+}
+
 TEST_F(Estimate, smaller_pieces_are_named_when_recomputing_is_not_enough) {
   write_long_rows(120);
   const Outcome outcome = limited(

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "cli/program.h"
 #include "cli/small_model.h"
 #include "support/shared_data.h"
@@ -200,6 +202,41 @@ TEST_F(Eval, adapter_changes_the_loss) {
       eval({"--json", "--adapter", directory_.path() / "adapter"});
   expect_quiet_success(outcome);
   EXPECT_NE(json::parse(outcome.out).at("loss"), base.at("loss"));
+}
+
+// The reference of a chat is its last answer; white space around it is not
+// compared. What generation says to the same prompt is the measure.
+TEST_F(Eval, chats_have_exact_match) {
+  const fs::path model = directory_.path() / "model";
+  link_tiny_model(model);
+  std::ofstream(model / "chat_template.jinja")
+      << "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+         "{% if add_generation_prompt %}[assistant] {% endif %}";
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.begin() + 1, {model.string()});
+    return run_graft(std::move(words));
+  };
+  const Outcome said = run({"generate", "--chat", "--prompt", "The wren?",
+                            "--max-new-tokens", "200", "--threads", "1"});
+  expect_quiet_success(said);
+  const auto chat = [](const json& answer) {
+    return json{{"messages",
+                 {{{"role", "user"}, {"content", "The wren?"}},
+                  {{"role", "assistant"}, {"content", answer}}}}}
+               .dump() +
+           "\n";
+  };
+  const std::string asked =
+      R"({"messages":[{"role":"assistant","content":"a"},)"
+      R"({"role":"user","content":"b"}]})";
+  std::ofstream(data_) << chat("  " + said.out) << chat("no") << asked << "\n";
+  const Outcome outcome =
+      run({"eval", data_.string(), "--json", "--threads", "1"});
+  expect_quiet_success(outcome);
+  const json result = json::parse(outcome.out);
+  EXPECT_EQ(result.at("rows"), 3);
+  EXPECT_EQ(result.at("answers"), 2);
+  EXPECT_EQ(result.at("matches"), 1) << said.out;
 }
 
 TEST_F(Eval, text_rows_have_no_exact_match) {

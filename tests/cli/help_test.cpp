@@ -23,15 +23,15 @@ struct CommandHelp {
 const std::vector<CommandHelp>& core_commands() {
   static const std::vector<CommandHelp> commands = {
       {"plan",
-       {"MODEL", "--target", "--exclude", "--syntax", "--kind", "--rank",
+       {"MODEL", "--target ENTRY", "--exclude", "--syntax", "--kind", "--rank",
         "--alpha", "--rslora", "--allow-unmatched", "--json"}},
       {"match", {"--target", "--exclude", "--syntax"}},
       {"inspect", {"PATH", "--all", "--json"}},
       {"merge",
-       {"BASE", "ADAPTER", "-o,--output", "--dtype", "--overwrite", "--threads",
-        "--json"}},
+       {"BASE", "ADAPTER", "-o, --output", "--dtype", "--overwrite",
+        "--threads", "--json"}},
       {"convert",
-       {"MODEL", "-o,--output", "--dtype", "--overwrite", "--threads"}},
+       {"MODEL", "-o, --output", "--dtype", "--overwrite", "--threads"}},
       {"verify", {"BASE", "ADAPTER", "MERGED", "--threads", "--json"}},
       {"tokenize",
        {"PATH", "--decode", "--no-special", "--skip-special", "--template"}},
@@ -46,6 +46,19 @@ const std::vector<std::string>& all_names() {
   return names;
 }
 
+// What a parser prints about itself is of no use to a reader.
+void check_looks(const std::string& help) {
+  for (const char* noise :
+       {"\n\n\n", "--rslora WORD", "(1x)", "TEXT:", "INT:", "REQUIRED",
+        "Excludes:", "Needs:", " - 1024]", "{bf16", "UINT", "FLOAT"}) {
+    EXPECT_THAT(help, testing::Not(HasSubstr(noise)));
+  }
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 80u) << line;
+  }
+}
+
 void check_help(const CommandHelp& command) {
   SCOPED_TRACE(command.name);
   const Outcome help = run_graft({command.name, "--help"});
@@ -56,6 +69,7 @@ void check_help(const CommandHelp& command) {
     EXPECT_THAT(help.out, HasSubstr(word));
   }
   EXPECT_EQ(run_graft({command.name, "-h"}).out, help.out);
+  check_looks(help.out);
 }
 
 void check_unknown_option(const std::string& command) {
@@ -134,7 +148,8 @@ const std::vector<std::string>& torch_names() {
 
 // Options of `graft train`, separated by spaces.
 constexpr char kTrainWords[] =
-    "RECIPE.yaml --resume --overwrite --dry-run --json -o,--output --model "
+    "Usage: RECIPE.yaml DATA Adapter: Training: --resume --overwrite --dry-run "
+    "--json --output --model "
     "--method --kind --targets --exclude --syntax --allow-unmatched --rank "
     "--alpha --rslora --dropout --init --train --eval --max-length --packing "
     "--shuffle --loss-on --epochs --steps --batch-size --micro-batch-size "
@@ -151,11 +166,11 @@ std::vector<std::string> split_words(const std::string& text) {
 TEST(Help, torch_commands_name_their_options) {
   const std::vector<std::pair<std::string, std::string>> rows = {
       {"train", kTrainWords},
-      {"eval", "model data --adapter --json --max-length --set"},
+      {"eval", "MODEL DATA --adapter --json --max-length --set"},
       {"generate",
-       "model --prompt --adapter --max-new-tokens --temperature --top-p "
+       "MODEL --prompt --adapter --max-new-tokens --temperature --top-p "
        "--top-k --seed --set"},
-      {"logits", "model --adapter --input --output --set"},
+      {"logits", "MODEL --adapter --input --output --set"},
       {"env", "--json"}};
   for (const auto& [name, words] : rows) {
     check_help({name, split_words(words)});

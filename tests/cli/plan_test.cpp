@@ -89,6 +89,26 @@ TEST(Plan, entries_of_a_recipe_name_file_and_line) {
   EXPECT_THAT(set.err, HasSubstr("--set: 'gate_porj' selects no module."));
 }
 
+// A recipe is for every command; what is typed is for this one.
+TEST(Plan, keys_that_mean_nothing_are_refused_unless_in_a_recipe) {
+  for (const char* key : {"training.steps", "data.train", "compute.threads",
+                          "output", "training.micro_batch_size"}) {
+    expect_error(plan({"--set", std::string(key) + "=1"}), 2,
+                 {"'" + std::string(key) + "' means nothing to graft plan",
+                  "adapter.targets"});
+  }
+  expect_error(plan({"--model", "m"}), 2, {"model is given twice"});
+  const TemporaryDirectory directory;
+  const auto recipe = directory.write(
+      "recipe.yaml", "training: {steps: 5}\ndata: {train: t.jsonl}\n");
+  const Outcome good =
+      run_graft({"plan", recipe, "--model", tiny_model().string()});
+  expect_quiet_success(good);
+  EXPECT_EQ(good.out, plan({}).out);
+  expect_error(run_graft({"plan", recipe, "--set", "training.steps=6"}), 2,
+               {"'training.steps' means nothing to graft plan"});
+}
+
 TEST(Plan, allow_unmatched_warns) {
   const Outcome outcome =
       plan({"--target", "q_porj", "--target", "o_proj", "--allow-unmatched"});

@@ -1,15 +1,23 @@
-// Reads the bytes as config.json.
-#include "fuzz/targets.h"
-#include "graft/base/error.h"
+// Reads the bytes as config.json beside the tensors of a small model.
 #include "graft/formats/hf/model_config.h"
+
+#include "fuzz/small_model.h"
+#include "fuzz/targets.h"
+#include "graft/formats/checkpoint.h"
 
 namespace graft::fuzz {
 
 void model_config(std::string_view bytes) {
-  try {
-    read_model_config(memory_file(bytes));
-  } catch (const Error&) {
-  }
+  static const std::filesystem::path folder =
+      memory_file(small_model_bytes(), "model.safetensors").parent_path();
+  const auto path = memory_file(bytes, "config.json");
+  read_generation_config(folder);
+  read_model_config(path);
+  const auto checkpoint = open_checkpoint(folder);
+  Parts parts;
+  parts.run([&] { checkpoint->config(); });
+  parts.run([&] { checkpoint->inventory(); });
+  parts.throw_if_refused();
 }
 
 }  // namespace graft::fuzz

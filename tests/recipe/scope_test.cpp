@@ -5,6 +5,7 @@
 
 #include "graft/base/error.h"
 #include "graft/recipe/recipe.h"
+#include "support/temporary_directory.h"
 
 namespace graft {
 namespace {
@@ -37,6 +38,17 @@ TEST(KeyScope, takes_its_keys_alone) {
   EXPECT_THAT(error_of({{"adapter.rules", "[{targets: [a]}]", "--set"}}),
               HasSubstr("'adapter.rules' means nothing"));
   EXPECT_THAT(error_of({{"lora_r", "3", "--set"}}), HasSubstr("adapter.rank"));
+}
+
+TEST(KeyScope, lets_a_recipe_hold_other_keys) {
+  const test::TemporaryDirectory folder;
+  const auto path = folder.write("r.yaml", "training: {steps: 3}\n");
+  const std::vector<Setting> good = {{"compute.threads", "2", "--threads"}};
+  const Recipe recipe = load_recipe(path, good, kScope);
+  EXPECT_EQ(recipe.training.steps, 3);
+  EXPECT_EQ(recipe.compute.threads, 2);
+  EXPECT_THROW(load_recipe(path, {{"training.steps", "4", "--set"}}, kScope),
+               ConfigError);
 }
 
 std::vector<std::string> places_of(const std::vector<Rule>& rules) {

@@ -176,9 +176,17 @@ TEST(ChatMask, NamesTheRowOfEveryMistake) {
            {"{{ messages.x.y }}", "line 7: template: chat template:1: 'list'"},
            {"{% if %}", "line 7: template: chat template:1:"},
            {"{% for m in messages %}{{ m.content }}{% endfor %}"
+            "{% if add_generation_prompt %}X{% endif %}{{ messages[-1].content "
+            "}}",
+            "line 7: no answer can be told from the rest: messages[1] is not "
+            "printed once, as it is"},
+           {"{% for m in messages %}{{ m.content | length }}{% endfor %}"
             "{% if add_generation_prompt %}X{% endif %}",
-            "line 7: the chat template does not keep what it rendered: the "
-            "chat up to messages[1]"},
+            "messages[1] is not printed once, as it is"},
+           {"{{ messages[1].content | length }}{{ messages[1].content }}",
+            "messages[1] changes what the template prints around it"},
+           {"{{ messages[1].content if messages[1].content | length > 3 }}",
+            "messages[1] is not printed"},
            {"{% generation %}{% endgeneration %}a",
             "line 7: no answer to learn"},
            {"{% set x %}{% generation %}a{% endgeneration %}{% endset %}{{ x "

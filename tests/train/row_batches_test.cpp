@@ -84,6 +84,25 @@ TEST(RowBatches, auto_micro_batches_fit_the_token_budget) {
   EXPECT_EQ(batches.step_batches(0).size(), 4U);
 }
 
+TEST(RowBatches, a_limit_makes_smaller_micro_batches_of_the_same_rows) {
+  std::vector<DataRow> rows = make_rows(8);
+  for (DataRow& row : rows) row.ids.assign(100 + row.raw_index, 1);
+  for (const Packing packing : {Packing::kOff, Packing::kOn}) {
+    RowBatches batches(rows, {.batch_size = 8, .packing = packing});
+    EXPECT_EQ(batches.epoch_shapes(0)[0].size(), 1u);
+    for (const std::int64_t limit : {450, 220, 64}) {
+      batches.limit_micro_batch(limit);
+      std::int64_t real = 0;
+      for (const BatchShape& shape : batches.epoch_shapes(0)[0]) {
+        EXPECT_LE(shape.real, std::max<std::int64_t>(limit, 107));
+        real += shape.real;
+      }
+      EXPECT_EQ(real, 8 * 100 + 28);
+    }
+    EXPECT_EQ(batches.epoch_shapes(0)[0].size(), 8u);
+  }
+}
+
 TEST(RowBatches, refuses_empty_data) {
   EXPECT_THROW(RowBatches({}, {}), ConfigError);
   EXPECT_THROW(RowBatches({DataRow{}}, {}), ConfigError);

@@ -127,6 +127,9 @@ struct KeyScope {
 };
 // The same; ConfigError names every key outside of `scope`.
 Recipe make_recipe(const std::vector<Setting>& settings, const KeyScope& scope);
+// The same for settings over a file, whose own keys may be any.
+Recipe load_recipe(const std::filesystem::path& path,
+                   const std::vector<Setting>& settings, const KeyScope& scope);
 
 // Rules before the base selection; the base comes last, unless only rules
 // were written and some of them adapt.

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,9 @@ class Chat {
   std::size_t size() const;  // messages
   // Empty when the message has none, or one that is no string.
   std::string_view role(std::size_t index) const;
+  // The words of a message: its content, or the only text part of it. nullopt
+  // when it has none, or several.
+  std::optional<std::string> text(std::size_t index) const;
   bool has_tools() const;  // a "tools" that is neither null nor empty
 
   // What templates compute with; for the library alone.

@@ -49,9 +49,12 @@ struct DataCounts {
   std::size_t dropped = 0;    // nothing left to learn
   std::size_t tokens = 0;
   std::size_t learnt_tokens = 0;
-  // Answers that the template shows otherwise once others follow (thinking
-  // taken out, say): not learnt.
+  // Answers that cannot be told from the rest, or that the template cuts once
+  // others follow (thinking taken out, say): not learnt.
   std::size_t rewritten_answers = 0;
+  // Answers of which the template never shows all that the row says: learnt as
+  // far as they are shown.
+  std::size_t shortened_answers = 0;
   // First tokens of an answer that hold text before it: learnt.
   std::size_t straddling_tokens = 0;
 };

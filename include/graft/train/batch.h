@@ -93,6 +93,11 @@ class RowBatches : public BatchSource {
     return static_cast<std::int64_t>(rows_.size());
   }
 
+  // Tokens of an automatic micro batch, and of a pack in it; a longer row is
+  // one of its own. It decides how the rows of a step lie, and no step. Not
+  // while batches are taken.
+  void limit_micro_batch(std::int64_t tokens) { micro_batch_tokens_ = tokens; }
+
   bool is_packed() const { return packed_; }
   // Shapes of the micro batches of each step of an epoch.
   std::vector<std::vector<BatchShape>> epoch_shapes(std::int64_t epoch) const {
@@ -122,6 +127,7 @@ class RowBatches : public BatchSource {
   std::vector<DataRow> rows_;
   BatchOptions options_;
   bool packed_ = false;
+  std::int64_t micro_batch_tokens_ = kMicroBatchTokens;
 };
 
 }  // namespace graft

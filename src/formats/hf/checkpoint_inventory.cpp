@@ -109,8 +109,23 @@ std::optional<ModelConfig> read_family_config(
   }
 }
 
+// Each layer has tensors of its own: a forged count makes no large tables.
+void check_layer_count(const std::filesystem::path& directory,
+                       const ShardedSafetensors& weights,
+                       const ModelConfig& config) {
+  const auto tensors = static_cast<std::int64_t>(weights.names().size());
+  if (config.layers <= tensors) return;
+  throw FileError(
+      {.operation = kOperation,
+       .what = (directory / "config.json").string() + ": 'num_hidden_layers'",
+       .got = std::to_string(config.layers),
+       .expected = "at most " + std::to_string(tensors) +
+                   ", the number of tensors beside it"});
+}
+
 Inventory read_by_table(const std::filesystem::path& directory,
                         const ShardedSafetensors& weights, ModelConfig config) {
+  check_layer_count(directory, weights, config);
   config = fit_layout(weights, std::move(config));
   const HeadNames names = head_names(config);
   const bool own_head = config.tied_embeddings && has_own_head(weights, names);
@@ -193,8 +208,9 @@ Inventory read_inventory(const std::filesystem::path& directory) {
 
 ModelConfig read_checkpoint_config(const std::filesystem::path& directory,
                                    const ShardedSafetensors& weights) {
-  ModelConfig config =
-      fit_layout(weights, read_model_config(directory / "config.json"));
+  ModelConfig config = read_model_config(directory / "config.json");
+  check_layer_count(directory, weights, config);
+  config = fit_layout(weights, std::move(config));
   if (config.tied_embeddings && has_own_head(weights, head_names(config))) {
     config.tied_embeddings = false;
   }

@@ -80,14 +80,23 @@ void check_architectures(const JsonFields& fields) {
                         ", expected a causal language model (...ForCausalLM)");
 }
 
+// So that products of two sizes stay inside 64 bits.
+constexpr std::int64_t kLargestSize = std::int64_t{1} << 31;
+
+std::int64_t read_size(const JsonFields& fields, std::string_view name) {
+  const std::int64_t size = fields.required_count(name);
+  if (size > kLargestSize) fields.reject(name, "at most 2147483648");
+  return size;
+}
+
 void read_sizes(const JsonFields& fields, const Family& family,
                 ModelConfig& out) {
   const FamilySwitches& switches = family.switches;
-  out.vocab_size = fields.required_count("vocab_size");
-  out.hidden_size = fields.required_count("hidden_size");
-  out.intermediate_size = fields.required_count("intermediate_size");
+  out.vocab_size = read_size(fields, "vocab_size");
+  out.hidden_size = read_size(fields, "hidden_size");
+  out.intermediate_size = read_size(fields, "intermediate_size");
   out.layers = fields.required_count("num_hidden_layers");
-  out.heads = fields.required_count("num_attention_heads");
+  out.heads = read_size(fields, "num_attention_heads");
   // Null is all heads; the class's default is for an absent field.
   const bool absent =
       switches.default_kv_heads > 0 && !fields.mentions("num_key_value_heads");
@@ -116,6 +125,9 @@ void check_heads(const JsonFields& fields, const Family& family,
                                      std::to_string(out.heads) + ")");
   }
   out.head_dim = head_dim.value_or(out.hidden_size / out.heads);
+  if (out.head_dim > kLargestSize) {
+    fields.reject("head_dim", "at most 2147483648");
+  }
   if (out.head_dim % 2 != 0) {
     fields.problems().add("'head_dim': got " + std::to_string(out.head_dim) +
                           ", expected an even number (rotary embedding)");

@@ -118,6 +118,19 @@ TEST(CheckpointInventory, tensors_that_do_not_fit_the_family) {
   }
 }
 
+// A table of that many layers is never made.
+TEST(CheckpointInventory, layers_without_tensors) {
+  const TemporaryDirectory directory;
+  write_weights(directory, llama_shapes(directory, true));
+  std::string text = llama_text(true);
+  text.replace(text.find("layers\": 1"), 10, "layers\": 100000");
+  directory.write("config.json", text);
+  EXPECT_THAT(
+      error_of(directory),
+      testing::HasSubstr("config.json: 'num_hidden_layers': got 100000, "
+                         "expected at most 11"));
+}
+
 TEST(CheckpointInventory, names_only_without_a_table) {
   const TemporaryDirectory directory;
   write_weights(directory, {{"model.embed_tokens.weight", {10, 8}},
