@@ -2,7 +2,7 @@
 #include "graft/formats/name_list.h"
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -38,7 +38,7 @@ Inventory read_name_list(std::istream& in, const std::string& source) {
   Inventory out;
   out.source = source;
   out.table_problem = "a list says no more.";
-  std::set<std::string, std::less<>> seen;
+  std::unordered_set<std::string> seen;
   std::size_t repeated = 0;
   std::string line;
   while (std::getline(in, line)) {

@@ -18,8 +18,9 @@ namespace graft {
 namespace {
 
 constexpr std::size_t kMaxSuggestions = 3;
-constexpr std::size_t kMaxTried = 9;     // names alike, for one entry
-constexpr std::size_t kMaxAdvised = 16;  // entries; each tries every name
+constexpr std::size_t kMaxTried = 9;           // names alike, for one entry
+constexpr std::size_t kLongestAdvised = 1000;  // bytes: no name is longer
+constexpr std::size_t kMaxAdvised = 16;        // entries; each tries every name
 
 // Words of different programs for one layer; the model's own word is
 // suggested for any other of its row.
@@ -132,6 +133,7 @@ class Advice {
   }
 
   void fill() {
+    if (entry_.size() > kLongestAdvised) return;
     fill_refusal();
     if (!report_.refusal.empty()) return;
     try_rewritten();

@@ -178,7 +178,9 @@ std::map<std::string, std::string> short_labels(
   }
   for (auto& [path, label] : out) {
     std::size_t dot = path.rfind('.');
-    while (dot != std::string::npos && endings[path.substr(dot + 1)] > 1) {
+    // A label that starts with a star would not say of what.
+    while (dot != std::string::npos &&
+           (path[dot + 1] == '*' || endings[path.substr(dot + 1)] > 1)) {
       dot = dot == 0 ? std::string::npos : path.rfind('.', dot - 1);
     }
     label = dot == std::string::npos ? path : path.substr(dot + 1);

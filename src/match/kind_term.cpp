@@ -14,6 +14,7 @@ namespace graft {
 namespace {
 
 constexpr std::string_view kPrefix = "kind=";
+constexpr std::size_t kLongestWord = 60;  // shown of what is no kind
 
 enum Kind : KindSet {
   kKindLinear = 1,
@@ -73,9 +74,12 @@ std::string kind_list() {
 }
 
 std::string unknown_kind(const std::string& entry, std::string_view word) {
+  if (word.size() > kLongestWord) word = word.substr(0, kLongestWord);
   const auto near = nearest_names(word, kind_names(), 1);
   return ErrorText{.operation = "match",
-                   .what = "'" + entry + "' asks for an unknown kind",
+                   .what = "'" +
+                           entry.substr(0, kPrefix.size() + kLongestWord) +
+                           "' asks for an unknown kind",
                    .got = "'" + std::string(word) + "'",
                    .expected = kind_list(),
                    .hint = near.empty() ? "" : "Nearest: kind=" + near.front()}

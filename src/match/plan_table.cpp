@@ -120,6 +120,7 @@ class PlanTable {
   }
 
   void add_header() {
+    if (plan_.sites.empty()) return;
     const bool two_worlds = plan_.has_family_table;
     table_.add_row({"  module", two_worlds ? "Hugging Face" : "", "layers",
                     has_experts() ? "experts" : "", "out x in", "modules",

@@ -1,5 +1,7 @@
 // What a plan says beside its sites: entries, exclusions, warnings.
 #include <set>
+#include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "match/selection_internal.h"
@@ -20,8 +22,16 @@ void add_reports(std::size_t rule, const Rule& written,
 
 // An exclusion that a later rule overrode says nothing true any more.
 void drop_outdated_exclusions(Plan& plan) {
-  std::set<std::string> adapted;
-  for (const Site& site : plan.sites) adapted.insert(site.path());
+  if (plan.exclusions.empty()) return;
+  std::unordered_set<std::string> left_out;
+  for (const Exclusion& exclusion : plan.exclusions) {
+    left_out.insert(exclusion.path);
+  }
+  std::unordered_set<std::string> adapted;
+  for (const Site& site : plan.sites) {
+    std::string path = site.path();
+    if (left_out.contains(path)) adapted.insert(std::move(path));
+  }
   std::set<std::pair<std::string, std::string>> seen;
   std::vector<Exclusion> kept;
   for (Exclusion& exclusion : plan.exclusions) {

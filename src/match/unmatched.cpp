@@ -8,7 +8,8 @@
 namespace graft {
 namespace {
 
-constexpr std::size_t kMostErrors = 8;  // sentences in one message
+constexpr std::size_t kLongestShown = 200;  // bytes of an entry
+constexpr std::size_t kMostErrors = 8;      // sentences in one message
 
 // "q_proj (28 modules), o_proj (28)"
 std::string suggestion_text(const EntryReport& report) {
@@ -25,6 +26,14 @@ std::string suggestion_text(const EntryReport& report) {
   return out;
 }
 
+// The beginning of a text that is longer than a message should be.
+std::string shortened(const std::string& text) {
+  if (text.size() <= kLongestShown) return text;
+  std::size_t end = kLongestShown;
+  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
 // Naming a layer that takes no adapter is a misunderstanding, not an entry
 // that happens to fit other models only.
 bool is_misunderstanding(const EntryReport& report, const Rule& rule) {
@@ -39,7 +48,7 @@ bool is_unmatched(const EntryReport& report) {
 }
 
 std::string quoted_entry(const EntryReport& report) {
-  const std::string entry = "'" + report.entry + "'";
+  const std::string entry = "'" + shortened(report.entry) + "'";
   return report.place.empty() ? entry : report.place + ": " + entry;
 }
 

@@ -95,6 +95,8 @@ TEST(KindTerm, unknown_kinds_and_empty_patterns_are_errors) {
               HasSubstr("looks like a regular expression"));
   EXPECT_THAT(error_of(inventory, {make_rule({"q_proj"}, {"kind=atention"})}),
               HasSubstr("Nearest: kind=attention"));
+  const std::string longest = "kind=" + std::string(1 << 20, 'q');
+  EXPECT_LT(error_of(inventory, {make_rule({longest})}).size(), 400u);
 }
 
 // "kind=..." is a kind in syntax glob; elsewhere it is text as any other.

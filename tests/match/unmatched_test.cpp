@@ -100,6 +100,13 @@ TEST(Unmatched, lists_eight_of_many) {
   EXPECT_LT(text.size(), 600u);
 }
 
+TEST(Unmatched, shows_the_beginning_of_a_long_entry) {
+  const std::string text =
+      error_of(make_llama_inventory(2), make_rule({std::string(1 << 20, 'q')}));
+  EXPECT_THAT(text, HasSubstr("qqq...' selects no module."));
+  EXPECT_LT(text.size(), 400u);
+}
+
 TEST(Unmatched, says_when_everything_is_excluded) {
   EXPECT_THAT(
       error_of(make_llama_inventory(2), make_rule({"q_proj"}, {"*.layers.*"})),
