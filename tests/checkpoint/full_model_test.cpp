@@ -52,6 +52,59 @@ TEST(FullModel, golden_saves_what_it_loaded) {
   });
 }
 
+using Tensors = std::vector<std::pair<std::string, HostTensor>>;
+
+// A copy of a family's golden model with other tensors.
+void write_variant(const fs::path& source, const fs::path& target,
+                   const Tensors& tensors) {
+  fs::create_directory(target);
+  fs::copy_file(source / "config.json", target / "config.json");
+  save_safetensors(target / "model.safetensors", tensors);
+}
+
+Tensors tensors_of(const fs::path& directory, const std::string& prefix) {
+  const auto weights = ShardedSafetensors::open(directory);
+  Tensors out;
+  for (const std::string& name : weights.names()) {
+    out.emplace_back(prefix + name, weights.tensor(name));
+  }
+  return out;
+}
+
+void expect_round_trip(const fs::path& directory) {
+  const TemporaryDirectory folder;
+  const BaseModel base = load_golden_model(directory);
+  base.model->make_trainable();
+  save_full_model(base, folder.path() / "out");
+  const auto before = ShardedSafetensors::open(directory);
+  const auto after = ShardedSafetensors::open(folder.path() / "out");
+  ASSERT_EQ(before.names(), after.names());
+  for (const std::string& name : before.names()) {
+    EXPECT_TRUE(same_bytes(before.tensor(name), after.tensor(name))) << name;
+  }
+}
+
+TEST(FullModel, keeps_a_wrappers_names_and_tensors) {
+  const TemporaryDirectory folder;
+  const fs::path source = source_path("tests/golden/families/qwen2_window");
+  Tensors tensors = tensors_of(source, "language_model.");
+  tensors.emplace_back("vision_tower.patch.weight",
+                       to_host_tensor(at::arange(12, at::kFloat)));
+  write_variant(source, folder.path() / "wrapped", tensors);
+  expect_round_trip(folder.path() / "wrapped");
+}
+
+TEST(FullModel, keeps_a_tied_head_that_is_stored) {
+  const TemporaryDirectory folder;
+  const fs::path source = source_path("tests/golden/families/smollm3");
+  Tensors tensors = tensors_of(source, "");
+  const auto weights = ShardedSafetensors::open(source);
+  tensors.emplace_back("lm_head.weight",
+                       weights.tensor("model.embed_tokens.weight"));
+  write_variant(source, folder.path() / "tied", tensors);
+  expect_round_trip(folder.path() / "tied");
+}
+
 TEST(FullModel, golden_saves_trained_rows) {
   for_each_golden_model("models: save trained", [](const fs::path& directory) {
     const TemporaryDirectory folder;
