@@ -152,7 +152,6 @@ int plan_command(const std::vector<std::string>& args) {
   print_warnings(inventory.warnings);
   // The table shows them too; here they decide the exit code.
   print_warnings(check_unmatched(plan, selector.rules()));
-  check_one_peft_file(plan);
   return 0;
 }
 

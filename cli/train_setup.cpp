@@ -138,7 +138,6 @@ Plan select_sites(const Recipe& recipe, const Inventory& inventory) {
     kLogger.warning(warning);
   }
   for (const std::string& warning : plan.warnings) kLogger.warning(warning);
-  check_one_peft_file(plan);
   if (plan.sites.empty()) {
     throw ConfigError(
         ErrorText{.operation = "train",

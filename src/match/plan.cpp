@@ -1,5 +1,5 @@
 // Sizes and names of a plan's parts. Entry points: Site, Plan,
-// compress_layers, check_one_peft_file.
+// compress_layers.
 #include "graft/match/plan.h"
 
 #include <algorithm>
@@ -63,22 +63,6 @@ std::uint64_t Plan::trainable_parameters() const {
       [](std::uint64_t sum, const Site& site) {
         return sum + static_cast<std::uint64_t>(site.parameter_count());
       });
-}
-
-void check_one_peft_file(const Plan& plan) {
-  const Site* dora = nullptr;
-  const Site* other = nullptr;
-  for (const Site& site : plan.sites) {
-    const bool is_dora = site.adapter.kind == AdapterKind::kDora;
-    (is_dora ? dora : other) = &site;
-  }
-  if (!dora || !other) return;
-  throw ConfigError(ErrorText{
-      .operation = "plan",
-      .what = "'" + dora->path() + "' gets dora and '" + other->path() +
-              "' gets " + std::string(adapter_kind_name(other->adapter.kind)) +
-              ": one PEFT file cannot hold both, its use_dora is one switch",
-      .hint = "Give every rule the same kind, or train two adapters"});
 }
 
 std::string compress_layers(std::vector<std::int64_t> layers) {

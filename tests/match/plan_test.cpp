@@ -127,17 +127,6 @@ TEST(Plan, bare_names_have_no_sizes) {
   EXPECT_TRUE(json.at("sites").at(0).at("parameters").is_null());
 }
 
-TEST(Plan, one_peft_file_holds_dora_or_the_others) {
-  Rule dora = make_rule({"q_proj"});
-  dora.adapter.kind = AdapterKind::kDora;
-  const Rule lora = make_rule({"v_proj"});
-  const Inventory inventory = make_hf_names_inventory(2);
-  EXPECT_NO_THROW(check_one_peft_file(select(inventory, {dora})));
-  EXPECT_NO_THROW(check_one_peft_file(select(inventory, {lora})));
-  EXPECT_THROW(check_one_peft_file(select(inventory, {dora, lora})),
-               ConfigError);
-}
-
 TEST(Plan, prints_as_json) {
   const std::string text = plan_to_json(sample_plan());
   expect_golden(text, "plan.json");

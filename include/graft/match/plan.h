@@ -128,10 +128,6 @@ std::string plan_to_text(const Plan& plan);
 // Schema "graft.plan/1", documented in docs/formats/plan.md.
 std::string plan_to_json(const Plan& plan);
 
-// Throws ConfigError when one HF PEFT file cannot hold the plan: DoRA beside
-// another kind, which its one switch use_dora cannot say. Ask before training.
-void check_one_peft_file(const Plan& plan);
-
 // Throws ConfigError naming every entry that a person wrote and that selected
 // nothing (unless its rule allows it), with suggestions; the others are
 // returned as warnings.
