@@ -127,7 +127,7 @@ TEST_F(Estimate, automatic_micro_batches_fit_the_memory) {
       "--max-length", "256",      "--dtype", "fp32", "--checkpoint-activations",
       "off",          "--dry-run"};
   const auto tokens = [](const Outcome& outcome) {
-    expect_quiet_success(outcome);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;  // warns that rows are cut
     return number_behind(outcome.out, "trained parts [0-9]+ MB, ");
   };
   EXPECT_EQ(tokens(limited(900, words)), 4096.0);

@@ -92,8 +92,9 @@ TEST(RowBatches, a_limit_makes_smaller_micro_batches_of_the_same_rows) {
     EXPECT_EQ(batches.epoch_shapes(0)[0].size(), 1u);
     for (const std::int64_t limit : {450, 220, 64}) {
       batches.limit_micro_batch(limit);
+      const std::vector<BatchShape> shapes = batches.epoch_shapes(0)[0];
       std::int64_t real = 0;
-      for (const BatchShape& shape : batches.epoch_shapes(0)[0]) {
+      for (const BatchShape& shape : shapes) {
         EXPECT_LE(shape.real, std::max<std::int64_t>(limit, 107));
         real += shape.real;
       }
