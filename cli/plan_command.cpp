@@ -79,10 +79,14 @@ Request parse_request(const std::vector<std::string>& args) {
   scope.keys.insert(scope.keys.begin(), {"model", "method"});
   const ScopedRecipeArguments arguments(app, std::move(scope));
   parse_arguments(app, args);
-  out.name = is_recipe(out.model) ? out.model : "this selection";
-  const Recipe recipe = is_recipe(out.model)
-                            ? arguments.recipe_over(out.model)
-                            : arguments.recipe({{"model", out.model, "MODEL"}});
+  Recipe recipe;
+  if (is_recipe(out.model)) {
+    out.name = out.model;
+    recipe = arguments.recipe_over(out.model);
+  } else {
+    out.name = "this selection";
+    recipe = arguments.recipe({{"model", out.model, "MODEL"}});
+  }
   out.model = recipe.model;
   if (out.tree && out.json) {
     throw ConfigError(ErrorText{

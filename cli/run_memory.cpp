@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kMega = std::int64_t{1} << 20;
 // Kernels' code that is first run, packing buffers of the GEMMs, thread stacks.
 constexpr std::int64_t kRuntimeGrowth = 20 * kMega;
+// What a new number of tokens adds in half types, measured: 3 MB at any width.
+constexpr std::int64_t kKernelsOfShape = 3 * kMega;
 // Freed memory between live tensors that no tensor fits.
 constexpr double kFragmentation = 0.1;
 // Decisions leave this part of the free memory to others.
@@ -41,9 +44,21 @@ std::vector<fs::path> weight_files(const fs::path& model) {
   return out;
 }
 
-// The most tokens that are computed at once.
-std::int64_t largest_micro_batch(const TrainSetup& setup) {
+// The most tokens that are computed at once, and how many numbers occur.
+struct MicroBatchSizes {
   std::int64_t most = 0;
+  std::set<std::int64_t> all;
+
+  void add(const std::vector<BatchShape>& step) {
+    for (const BatchShape& shape : step) {
+      most = std::max(most, shape.computed);
+      all.insert(shape.computed);
+    }
+  }
+};
+
+MicroBatchSizes micro_batch_sizes(const TrainSetup& setup) {
+  MicroBatchSizes out;
   const std::int64_t per_epoch = setup.train_data->steps_per_epoch();
   const std::int64_t epochs =
       std::min((setup.steps + per_epoch - 1) / per_epoch, kEpochsLookedAt);
@@ -51,12 +66,25 @@ std::int64_t largest_micro_batch(const TrainSetup& setup) {
     std::int64_t step = epoch * per_epoch;
     for (const auto& shapes : setup.train_data->epoch_shapes(epoch)) {
       if (step++ == setup.steps) break;
-      for (const BatchShape& shape : shapes) {
-        most = std::max(most, shape.computed);
-      }
+      out.add(shapes);
     }
   }
-  return most;
+  return out;
+}
+
+std::int64_t largest_micro_batch(const TrainSetup& setup) {
+  return micro_batch_sizes(setup).most;
+}
+
+// Half types: kernels that oneDNN compiled for each number of tokens, and
+// keeps. Evaluation brings numbers of its own.
+std::int64_t kernel_bytes(const TrainSetup& setup) {
+  if (setup.base.compute.mode != nn::ComputeMode::kNative) return 0;
+  MicroBatchSizes sizes = micro_batch_sizes(setup);
+  if (setup.eval_data) {
+    for (const auto& step : setup.eval_data->epoch_shapes(0)) sizes.add(step);
+  }
+  return static_cast<std::int64_t>(sizes.all.size()) * kKernelsOfShape;
 }
 
 // Sizes that do not depend on the micro batch.
@@ -65,6 +93,7 @@ struct FixedMemory {
   std::int64_t weights = 0;
   std::int64_t streamed = 0;  // of them, with recomputation
   std::int64_t trained = 0;
+  std::int64_t kernels = 0;
 };
 
 // Of the copies that stand in for rows of the files; nobody reads those again.
@@ -96,6 +125,7 @@ FixedMemory fixed_memory(const TrainSetup& setup) {
            : static_cast<std::int64_t>(setup.plan.trainable_parameters());
   // fp32: the value, its gradient and two moments.
   out.trained = trained * 16;
+  out.kernels = kernel_bytes(setup);
   return out;
 }
 
@@ -132,7 +162,7 @@ class MemoryCount {
     out.trained = fixed_.trained;
     out.activations = found.kept;
     out.work = found.peak() - found.kept;
-    out.work += kRuntimeGrowth +
+    out.work += kRuntimeGrowth + fixed_.kernels +
                 static_cast<std::int64_t>(kFragmentation *
                                           static_cast<double>(found.peak()));
     out.tokens = tokens;

@@ -101,7 +101,9 @@ Packing packing_of(const Recipe& recipe) {
 }
 
 std::unique_ptr<RowBatches> make_batches(TokenizedData data,
-                                         const Recipe& recipe, bool training) {
+                                         const TrainSetup& setup,
+                                         bool training) {
+  const Recipe& recipe = setup.recipe;
   return std::make_unique<RowBatches>(
       std::move(data.rows),
       BatchOptions{.batch_size = recipe.training.batch_size,
@@ -109,7 +111,9 @@ std::unique_ptr<RowBatches> make_batches(TokenizedData data,
                    .shuffle = training && recipe.data.shuffle,
                    .seed = recipe.compute.seed,
                    .packing = packing_of(recipe),
-                   .pack_length = recipe.data.max_length});
+                   .pack_length = recipe.data.max_length,
+                   .round_lengths =
+                       setup.base.compute.mode == nn::ComputeMode::kNative});
 }
 
 void load_data(TrainSetup& setup) {
@@ -123,12 +127,12 @@ void load_data(TrainSetup& setup) {
   rows.name = options.train;
   TokenizedData train = load_rows(setup.base, text, raw.train, rows);
   setup.train_counts = train.counts;
-  setup.train_data = make_batches(std::move(train), setup.recipe, true);
+  setup.train_data = make_batches(std::move(train), setup, true);
   if (raw.eval.empty()) return;
   if (!options.eval_file.empty()) rows.name = options.eval_file;
   TokenizedData eval = load_rows(setup.base, text, raw.eval, rows);
   setup.eval_counts = eval.counts;
-  setup.eval_data = make_batches(std::move(eval), setup.recipe, false);
+  setup.eval_data = make_batches(std::move(eval), setup, false);
 }
 
 Plan select_sites(const Recipe& recipe, const Inventory& inventory) {

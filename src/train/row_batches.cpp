@@ -21,7 +21,7 @@ std::int64_t count_labels(const at::Tensor& labels) {
       .item<std::int64_t>();
 }
 
-std::int64_t rounded_pack_length(std::int64_t tokens) {
+std::int64_t rounded_length(std::int64_t tokens) {
   constexpr std::int64_t kShort = 512;
   const std::int64_t grain = tokens < kShort ? 16 : 64;
   return (tokens + grain - 1) / grain * grain;
@@ -49,6 +49,10 @@ RowBatches::RowBatches(std::vector<DataRow> rows, const BatchOptions& options)
 std::int64_t RowBatches::length_of(std::int64_t row) const {
   return static_cast<std::int64_t>(
       rows_[static_cast<std::size_t>(row)].ids.size());
+}
+
+std::int64_t RowBatches::padded_length(std::int64_t tokens) const {
+  return options_.round_lengths ? rounded_length(tokens) : tokens;
 }
 
 std::int64_t RowBatches::steps_per_epoch() const {
@@ -106,9 +110,9 @@ std::vector<RowBatches::Group> RowBatches::split(Group rows) const {
   Group group;
   for (const std::int64_t row : rows) {
     const auto count = static_cast<std::int64_t>(group.size());
-    const bool full = is_auto
-                          ? (count + 1) * length_of(row) > micro_batch_tokens_
-                          : count == *options_.micro_batch_size;
+    const bool full = is_auto ? (count + 1) * padded_length(length_of(row)) >
+                                    micro_batch_tokens_
+                              : count == *options_.micro_batch_size;
     if (full && !group.empty()) out.push_back(std::exchange(group, {}));
     group.push_back(row);
   }
@@ -149,8 +153,8 @@ BatchShape RowBatches::shape_of(const Group& rows, bool packed) const {
     out.longest_row = std::max(out.longest_row, length_of(row));
     out.real += length_of(row);
   }
-  out.computed =
-      packed ? rounded_pack_length(out.real) : out.rows * out.longest_row;
+  out.computed = packed ? rounded_length(out.real)
+                        : out.rows * padded_length(out.longest_row);
   return out;
 }
 
@@ -167,7 +171,7 @@ Utilisation RowBatches::utilisation_of(bool packed) const {
 
 MicroBatch RowBatches::pad(const Group& rows) const {
   const BatchShape shape = shape_of(rows, false);
-  const std::int64_t longest = shape.longest_row;
+  const std::int64_t longest = padded_length(shape.longest_row);
   MicroBatch out;
   out.input_ids = at::zeros({shape.rows, longest}, at::kLong);
   out.labels = at::full({shape.rows, longest}, kIgnoredLabel, at::kLong);

@@ -163,7 +163,7 @@ TEST(Packing, auto_follows_the_padding) {
     EXPECT_NEAR(batches.padded_utilisation().ratio(), row.ratio, 1e-9);
     EXPECT_EQ(batches.is_packed(), row.packed) << row.ratio;
     const Utilisation found = batches.utilisation();
-    EXPECT_EQ(found.computed == rounded_pack_length(found.real), row.packed);
+    EXPECT_EQ(found.computed == rounded_length(found.real), row.packed);
     EXPECT_GE(found.ratio(), row.ratio - 1e-9);
   }
 }

@@ -55,6 +55,28 @@ TEST(RowBatches, unshuffled_rows_keep_their_order) {
   EXPECT_THAT(rows_of_epoch(batches, 3), ElementsAre(0, 1, 2, 3, 4));
 }
 
+TEST(RowBatches, rounded_lengths_are_few_and_pad_alone) {
+  std::vector<DataRow> rows = make_rows(3);
+  rows[2].ids.assign(17, 2);
+  BatchOptions options{
+      .batch_size = 3, .micro_batch_size = 3, .shuffle = false};
+  const MicroBatch plain = RowBatches(rows, options).step_batches(0).at(0);
+  options.round_lengths = true;
+  const RowBatches batches(rows, options);
+  const MicroBatch rounded = batches.step_batches(0).at(0);
+  ASSERT_EQ(plain.input_ids.size(1), 17);
+  ASSERT_EQ(rounded.input_ids.size(1), 32);
+  EXPECT_EQ(batches.epoch_shapes(0).at(0).at(0).computed, 3 * 32);
+  EXPECT_TRUE(rounded.input_ids.narrow(1, 0, 17).equal(plain.input_ids));
+  EXPECT_TRUE(rounded.labels.narrow(1, 0, 17).equal(plain.labels));
+  EXPECT_TRUE(rounded.attention_mask.sum(1).equal(plain.attention_mask.sum(1)));
+  EXPECT_EQ(rounded.labels.narrow(1, 17, 15).ne(-100).sum().item<int>(), 0);
+  EXPECT_EQ(rounded.label_count, plain.label_count);
+  EXPECT_EQ(rounded.token_count, plain.token_count);
+  EXPECT_EQ(rounded_length(512), 512);
+  EXPECT_EQ(rounded_length(513), 576);
+}
+
 TEST(RowBatches, pads_on_the_right_with_an_exact_mask) {
   const RowBatches batches(
       make_rows(2), {.batch_size = 2, .micro_batch_size = 2, .shuffle = false});

@@ -71,13 +71,16 @@ struct BatchOptions {
   std::uint64_t seed = 42;
   Packing packing = Packing::kOff;
   std::int64_t pack_length = 2048;  // tokens of a pack, at most
+  // Pads rows to rounded_length too. For half types, whose kernels are compiled
+  // for each shape and stay in memory.
+  bool round_lengths = false;
 };
 inline constexpr std::int64_t kMicroBatchTokens = 4096;
 
-// Packed micro batches end in a segment of padding up to a multiple of 64
-// tokens (16 when they are short), so that few lengths occur: kernels that are
+// The next multiple of 64 tokens, or of 16 below 512. Packed micro batches end
+// in a segment of padding up to it, so that few lengths occur: kernels that are
 // made for a shape, and buffers of a size, are used again.
-std::int64_t rounded_pack_length(std::int64_t tokens);
+std::int64_t rounded_length(std::int64_t tokens);
 
 // Every row once an epoch, in an order drawn from (seed, epoch); the last step
 // of an epoch may be smaller. Packing changes no step: the rows of a step are
@@ -123,6 +126,8 @@ class RowBatches : public BatchSource {
   MicroBatch pad(const Group& rows) const;
   MicroBatch join(const Group& rows) const;
   std::int64_t length_of(std::int64_t row) const;
+  // Of a row that is padded to `tokens` in a batch.
+  std::int64_t padded_length(std::int64_t tokens) const;
 
   std::vector<DataRow> rows_;
   BatchOptions options_;

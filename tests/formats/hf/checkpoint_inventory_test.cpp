@@ -241,7 +241,9 @@ TEST(CheckpointInventory, tied_head_without_a_table) {
     const Inventory inventory = read_inventory(directory.path());
     const ModuleInfo& last = inventory.modules.back();
     EXPECT_EQ(last.path == "lm_head" && last.output_head, tied) << config;
-    if (tied) EXPECT_EQ(last.parameter_count, 0u);
+    if (tied) {
+      EXPECT_EQ(last.parameter_count, 0u);
+    }
   }
 }
 
