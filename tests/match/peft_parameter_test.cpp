@@ -79,7 +79,7 @@ TEST(TargetParameters, one_site_holds_a_pair_for_each_expert) {
   EXPECT_EQ(site.parameter_count(), 4 * 3 * (8 + 6));
   EXPECT_EQ(plan.entries[0].sites.size(), 2u);
   EXPECT_TRUE(plan.warnings.empty());
-  EXPECT_THAT(plan_to_text(plan), HasSubstr("down_proj of experts"));
+  EXPECT_THAT(plan_to_text(plan), HasSubstr("0.mlp.experts.down_proj  "));
   EXPECT_THAT(plan_to_json(plan), HasSubstr("\"experts\": 4"));
 }
 
