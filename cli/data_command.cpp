@@ -275,13 +275,16 @@ void print_problems(const FileReport& report) {
       << summary_to_text(
              {report.data.rows, report.data.counts, report.data.dropped, {}},
              report.rows, report.max_length);
+  if (report.data.rows.empty()) {
+    std::cout << report.path << ": no row is left to learn from\n";
+  }
 }
 
 int check(const std::vector<FileReport>& reports, bool json) {
   bool is_good = true;
   ordered_json all = ordered_json::array();
   for (const FileReport& report : reports) {
-    is_good &= report.data.problems.empty();
+    is_good &= report.data.problems.empty() && !report.data.rows.empty();
     json ? all.push_back(counts_json(report)) : print_problems(report);
   }
   if (json) std::cout << ordered_json{{"files", all}}.dump() << '\n';

@@ -59,6 +59,17 @@ TEST_F(DataTest, shows_what_is_learnt) {
   EXPECT_THAT(colored.out, HasSubstr("("));
 }
 
+TEST_F(DataTest, checks_that_a_row_is_left) {
+  const std::vector<std::string> words = {"data", "check", model(),
+                                          rows(kChat)};
+  expect_quiet_success(run_graft(words));
+  std::vector<std::string> cut = words;
+  cut.insert(cut.end(), {"--max-length", "3"});
+  const Outcome outcome = run_graft(cut);
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.out, HasSubstr("no row is left to learn from"));
+}
+
 TEST_F(DataTest, shows_what_is_cut_and_dropped) {
   const std::string text =
       std::string(kChat) +
