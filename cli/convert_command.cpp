@@ -48,10 +48,9 @@ Options parse_options(const std::vector<std::string>& args) {
       ->check(CLI::IsMember({"hf", "gguf"}));
   app.add_option("--base", out.base,
                  "with --to gguf: the adapter's model, for names and rows");
-  app.add_option("--dtype", out.dtype,
-                 "of the tensors: bf16, f16 or f32 (default: bf16 for a "
-                 "model, f32 for an adapter)")
-      ->check(CLI::IsMember({"bf16", "f16", "f32"}));
+  add_dtype_option(app, out.dtype,
+                   "of the tensors: bf16, f16 or f32 (default: bf16 for a "
+                   "model, f32 for an adapter)");
   app.add_flag("--overwrite", out.overwrite, "replace the output if it exists");
   app.add_option("--threads", out.threads, "0: one a processor (default)")
       ->check(CLI::Range(0, 1024));

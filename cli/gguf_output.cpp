@@ -7,11 +7,9 @@
 
 namespace graft::cli {
 
-CLI::Option* add_dtype_option(CLI::App& app, std::string& word) {
-  return app
-      .add_option("--dtype", word,
-                  "type of the tensors made from a GGUF file: bf16 (default), "
-                  "f16 or f32")
+CLI::Option* add_dtype_option(CLI::App& app, std::string& word,
+                              const std::string& help) {
+  return app.add_option("--dtype", word, help)
       ->check(CLI::IsMember({"bf16", "f16", "f32"}));
 }
 

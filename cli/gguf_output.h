@@ -12,7 +12,8 @@
 namespace graft::cli {
 
 // --dtype bf16 | f16 | f32 into `word`.
-CLI::Option* add_dtype_option(CLI::App& app, std::string& word);
+CLI::Option* add_dtype_option(CLI::App& app, std::string& word,
+                              const std::string& help);
 
 // Of bf16, f16 or f32.
 DType output_dtype(const std::string& word);

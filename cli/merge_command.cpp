@@ -25,7 +25,9 @@ int merge_command(const std::vector<std::string>& args) {
   std::string dtype;  // empty: not given
   bool overwrite = false;
   app.add_option("-o,--output", output, "new directory")->required();
-  add_dtype_option(app, dtype);
+  add_dtype_option(app, dtype,
+                   "type of the tensors made from a GGUF file: bf16 "
+                   "(default), f16 or f32");
   app.add_flag("--overwrite", overwrite, "replace an earlier result");
   parse_arguments(app, args);
   ByteProgress progress("merge");

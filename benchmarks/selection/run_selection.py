@@ -9,7 +9,6 @@ import os
 import pathlib
 import re
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from cpu_info import cpu_line  # noqa: E402
+from sparse_checkpoint import make_sparse_checkpoint  # noqa: E402
 
 PYTHON_SECONDS = 4
 LAYERS, EXPERTS = 61, 256
@@ -92,23 +92,6 @@ def tensor_shapes():
                 yield name, shape
 
 
-def make_checkpoint(folder):
-    """A sparse file: the plan reads the header alone."""
-    header, offset = {}, 0
-    for name, shape in tensor_shapes():
-        size = 2 * shape[0] * shape[1]
-        header[name] = {"dtype": "BF16", "shape": shape,
-                        "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(folder / "model.safetensors", "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + offset)
-    (folder / "config.json").write_text(
-        json.dumps({"model_type": "graft_bench"}))
-
-
 def time_plan(graft, folder, options, runs=15):
     times = []
     for _ in range(runs):
@@ -123,7 +106,8 @@ def time_plan(graft, folder, options, runs=15):
 def plan_model(graft):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        make_checkpoint(folder)
+        make_sparse_checkpoint(folder, tensor_shapes(),
+                               {"model_type": "graft_bench"})
         for label, options in (
                 ("three expert names", ["--target", "gate_proj", "--target",
                                         "up_proj", "--target", "down_proj"]),

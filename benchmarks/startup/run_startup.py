@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from cpu_info import cpu_line  # noqa: E402
+from sparse_checkpoint import make_sparse_checkpoint  # noqa: E402
 
 CONFIG = {"model_type": "llama", "architectures": ["LlamaForCausalLM"],
           "vocab_size": 32000, "hidden_size": 1536, "intermediate_size": 4096,
@@ -47,25 +47,6 @@ def tensor_shapes():
     yield "lm_head.weight", [CONFIG["vocab_size"], hidden]
 
 
-def make_checkpoint(folder):
-    """A sparse file: the plan reads the header alone."""
-    header, offset = {}, 0
-    for name, shape in tensor_shapes():
-        size = 2
-        for side in shape:
-            size *= side
-        header[name] = {"dtype": "BF16", "shape": shape,
-                        "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(folder / "model.safetensors", "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + offset)
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    return offset
-
-
 def time_command(command, runs):
     times = []
     for _ in range(runs):
@@ -79,7 +60,7 @@ def main():
     print(cpu_line("startup"), flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        size = make_checkpoint(folder)
+        size = make_sparse_checkpoint(folder, tensor_shapes(), CONFIG)
         plan = time_command([os.environ["GRAFT_BIN"], "plan", folder], 20)
         peft = time_command([sys.executable, "-c", "import peft"], 3)
     print(json.dumps({"checkpoint_gb": round(size / 1e9, 2),
