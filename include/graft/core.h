@@ -21,6 +21,7 @@
 #include "graft/formats/hf/model_config.h"
 #include "graft/formats/hf/model_location.h"
 #include "graft/formats/hf/weight_table.h"
+#include "graft/formats/model_summary.h"
 #include "graft/formats/name_list.h"
 #include "graft/io/atomic_output.h"
 #include "graft/io/folder_lock.h"

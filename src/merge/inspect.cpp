@@ -7,10 +7,14 @@
 #include <cstdio>
 #include <utility>
 
+#include "formats/hf/config_inventory_internal.h"
+#include "graft/base/checked_math.h"
 #include "graft/base/error.h"
+#include "graft/formats/hf/weight_table.h"
 #include "graft/io/gguf.h"
 #include "graft/io/sharded_safetensors.h"
 #include "io/json_file_internal.h"
+#include "merge/model_rows_internal.h"
 #include "merge/tensor_group_internal.h"
 
 namespace graft {
@@ -71,12 +75,41 @@ std::vector<ListedTensor> list_gguf(Inspection& out) {
   for (const std::string& key : file.metadata().keys()) {
     out.fields.emplace_back(printable(key), file.metadata().summary(key));
   }
+  out.model = summarise_gguf(file);
   std::vector<ListedTensor> listed;
   for (const GgufEntry& entry : file.entries()) {
     listed.push_back({entry.name, std::string(entry.format->name), entry.shape,
                       entry.element_count(), entry.byte_size()});
   }
   return listed;
+}
+
+// What the family has, in the type that config.json states.
+std::vector<ListedTensor> list_config(const Inspection& out) {
+  if (!out.model || !out.model->config) {
+    throw FileError(ErrorText{
+        .operation = kOperation,
+        .what = out.path.string() + ": config.json without weights",
+        .got = out.model ? out.model->problem : "no model_type",
+        .expected = "a family that graft knows, or weights beside it"});
+  }
+  const ModelConfig& config = *out.model->config;
+  const DType dtype = config.dtype.value_or(DType::kF32);
+  std::vector<ListedTensor> listed;
+  for (const WeightRow& row : make_weight_table(config)) {
+    std::int64_t elements = 1;
+    for (const std::int64_t size : row.shape) elements *= size;
+    listed.push_back(
+        {row.hf_name, std::string(dtype_name(dtype)), row.shape, elements,
+         static_cast<std::uint64_t>(elements) * dtype_size(dtype)});
+  }
+  return listed;
+}
+
+std::vector<ListedTensor> list_tensors(Inspection& out) {
+  if (out.kind == "gguf") return list_gguf(out);
+  if (out.kind == "config") return list_config(out);
+  return list_safetensors(out);
 }
 
 Inspection identify(const fs::path& path) {
@@ -86,18 +119,12 @@ Inspection identify(const fs::path& path) {
   const bool is_adapter =
       fs::exists(path / kAdapterConfig) || fs::exists(path / kAdapterWeights);
   out.kind = is_adapter ? "adapter" : "checkpoint";
+  if (!is_adapter) {
+    if (is_config_alone(path)) out.kind = "config";
+    out.model = summarise_directory(path);
+  }
   out.fields =
       read_fields(path / (is_adapter ? kAdapterConfig : "config.json"));
-  return out;
-}
-
-// 1234567 as 1,234,567.
-std::string grouped(std::uint64_t value) {
-  std::string out = std::to_string(value);
-  for (std::size_t i = out.size(); i > 3;) {
-    i -= 3;
-    out.insert(i, ",");
-  }
   return out;
 }
 
@@ -119,7 +146,7 @@ using Row = std::array<std::string, 5>;
 
 Row row_of(const TensorGroup& group) {
   return {printable(group.name), group.dtype, shape_text(group.shape),
-          std::to_string(group.count), grouped(group.parameters)};
+          std::to_string(group.count), grouped_number(group.parameters)};
 }
 
 // Columns as wide as their widest cell; numbers to the right.
@@ -155,23 +182,29 @@ std::string join(const std::vector<std::string>& words) {
 
 Inspection inspect_path(const fs::path& path, bool fold) {
   Inspection out = identify(path);
-  const std::vector<ListedTensor> entries =
-      out.kind == "gguf" ? list_gguf(out) : list_safetensors(out);
+  const std::vector<ListedTensor> entries = list_tensors(out);
   out.groups = group_tensors(entries, fold);
   out.tensors = entries.size();
   for (const TensorGroup& group : out.groups) {
     out.parameters += group.parameters;
     out.bytes += group.bytes;
+    out.dtypes[group.dtype] += group.parameters;
   }
   return out;
 }
 
 std::string inspection_to_text(const Inspection& inspection) {
   std::string out = inspection.kind + " ";
-  out += inspection.path.string() + ": " + grouped(inspection.tensors) +
-         " tensors, " + grouped(inspection.parameters) + " parameters, " +
-         grouped(inspection.bytes) + " bytes in " + join(inspection.files) +
-         "\n";
+  out += inspection.path.string() + ": " + grouped_number(inspection.tensors) +
+         " tensors, " + grouped_number(inspection.parameters) +
+         " parameters, " + grouped_number(inspection.bytes) + " bytes";
+  if (!inspection.files.empty()) out += " in " + join(inspection.files);
+  out += '\n';
+  const auto model = model_rows(inspection);
+  for (const auto& [label, text] : model) {
+    out += "  " + label + std::string(12 - label.size(), ' ') + text + "\n";
+  }
+  if (!model.empty()) out += '\n';
   for (const auto& [key, value] : inspection.fields) {
     out += "  " + printable(key) + ": " + shortened(value) + "\n";
   }
@@ -203,6 +236,8 @@ std::string inspection_to_json(const Inspection& inspection) {
                                     {"path", inspection.path.string()},
                                     {"kind", inspection.kind},
                                     {"files", inspection.files},
+                                    {"model", model_to_json(inspection)},
+                                    {"dtypes", inspection.dtypes},
                                     {"fields", fields},
                                     {"metadata", inspection.metadata},
                                     {"tensors", inspection.tensors},

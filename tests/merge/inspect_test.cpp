@@ -78,6 +78,65 @@ TEST(Inspect, ReadsShardedCheckpoints) {
   EXPECT_THROW(inspect_path(files.path() / "absent"), FileError);
 }
 
+std::string text_of(const std::filesystem::path& path) {
+  return inspection_to_text(inspect_path(path));
+}
+
+TEST(Inspect, SaysWhatTheModelIs) {
+  const std::string text =
+      text_of(test::source_path("tests/golden/families/qwen3_moe_dense"));
+  EXPECT_THAT(text, HasSubstr("  family      qwen3_moe\n"));
+  EXPECT_THAT(text, HasSubstr("; F32; head of its own\n"));
+  EXPECT_THAT(text,
+              HasSubstr("  experts     4 of 12, 2 a token, in layer 3; "));
+  EXPECT_THAT(text, HasSubstr("4 of 6, 2 for keys and values; biases; norms"));
+  EXPECT_THAT(text, HasSubstr("  rope        default, theta 10000\n"));
+  EXPECT_THAT(text, HasSubstr("  tokenizer   none\n"));
+  const std::string window =
+      text_of(test::source_path("tests/golden/families/gemma3_capped"));
+  EXPECT_THAT(window, HasSubstr("; window of 6 in layer 1\n"));
+  EXPECT_THAT(window, HasSubstr("theta 1,000,000; default, theta 10000 in "
+                                "sliding layers\n"));
+}
+
+TEST(Inspect, CountsParametersAtWork) {
+  const Inspection inspection =
+      inspect_path(test::source_path("tests/golden/families/mixtral_window"));
+  const auto json = nlohmann::json::parse(inspection_to_json(inspection));
+  // 2 layers, 5 experts of which 3 work, 3 matrices of 24 x 32.
+  EXPECT_EQ(json["model"]["parameters_per_token"],
+            inspection.parameters - 2 * (5 - 3) * 3 * 24 * 32);
+  EXPECT_EQ(json["model"]["experts"]["layers"], nlohmann::json({0, 1}));
+  EXPECT_EQ(json["dtypes"]["F32"], inspection.parameters);
+}
+
+// With weights and without: the same tensors.
+TEST(Inspect, ConfigAloneListsWhatTheFamilyHas) {
+  const auto model = test::source_path("tests/golden/families/phi3_longrope");
+  const test::TemporaryDirectory directory;
+  std::filesystem::copy_file(model / "config.json",
+                             directory.path() / "config.json");
+  const Inspection stored = inspect_path(model);
+  const Inspection alone = inspect_path(directory.path());
+  EXPECT_EQ(alone.kind, "config");
+  EXPECT_EQ(names_of(alone), names_of(stored));
+  EXPECT_EQ(alone.parameters, stored.parameters);
+  EXPECT_EQ(alone.bytes, stored.bytes);
+  EXPECT_THAT(inspection_to_text(alone), HasSubstr("rope        longrope"));
+}
+
+TEST(Inspect, ConfigAloneOfAnUnknownFamilyIsAnError) {
+  const test::TemporaryDirectory directory;
+  directory.write("config.json", R"({"model_type":"falcon"})");
+  try {
+    inspect_path(directory.path());
+    FAIL() << "no error";
+  } catch (const FileError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("config.json without weights"));
+    EXPECT_THAT(error.what(), HasSubstr("falcon"));
+  }
+}
+
 TEST(Inspect, golden_every_directory) {
   const auto goldens = test::goldens_dir();
   if (!goldens) {

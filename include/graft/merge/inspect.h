@@ -1,15 +1,18 @@
-// What a checkpoint directory, one safetensors or GGUF file, or an adapter
-// directory holds, from headers alone. Entry points: inspect_path,
-// inspection_to_text, inspection_to_json.
+// What a checkpoint directory, one safetensors or GGUF file, a config.json
+// without weights or an adapter directory holds, from headers alone. Entry
+// points: inspect_path, inspection_to_text, inspection_to_json.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "graft/formats/model_summary.h"
 
 namespace graft {
 
@@ -25,13 +28,18 @@ struct TensorGroup {
 
 struct Inspection {
   std::filesystem::path path;
-  std::string kind;                // "checkpoint", "file", "gguf" or "adapter"
+  // "checkpoint", "file", "gguf", "adapter", or "config": no weights, so the
+  // tensors are those that the family has.
+  std::string kind;
   std::vector<std::string> files;  // weight files
+  // Of a checkpoint, a GGUF file or a configuration that names its family.
+  std::optional<ModelSummary> model;
   // Fields of config.json or adapter_config.json that say something (not null,
   // false or empty), or a GGUF file's metadata; JSON text, in the file's order.
   std::vector<std::pair<std::string, std::string>> fields;
   std::map<std::string, std::string> metadata;  // of the first weight file
   std::vector<TensorGroup> groups;              // in natural order of names
+  std::map<std::string, std::uint64_t> dtypes;  // parameters of each
   std::size_t tensors = 0;
   std::uint64_t parameters = 0;
   std::uint64_t bytes = 0;

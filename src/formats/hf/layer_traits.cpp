@@ -181,6 +181,18 @@ std::int64_t read_expert_count(const JsonFields& fields,
   return newer ? *newer : older.value_or(fallback);
 }
 
+// Each expert has tensors of its own: a forged count makes no large tables.
+void check_expert_count(const JsonFields& fields, const ModelConfig& config) {
+  constexpr std::int64_t kMaxExperts = 1000000;  // in all layers together
+  const std::int64_t most = std::max<std::int64_t>(
+      1, kMaxExperts / std::max<std::int64_t>(1, config.layers));
+  if (config.experts.count <= most) return;
+  const char* name = fields.mentions("num_local_experts") ? "num_local_experts"
+                                                          : "num_experts";
+  fields.reject(name, "at most " + std::to_string(most) + " for " +
+                          std::to_string(config.layers) + " layers");
+}
+
 }  // namespace
 
 void read_experts(const JsonFields& fields, const ExpertSwitches& switches,
@@ -188,6 +200,7 @@ void read_experts(const JsonFields& fields, const ExpertSwitches& switches,
   if (!switches.has) return;
   ExpertConfig& experts = out.experts;
   experts.count = read_expert_count(fields, switches.default_count);
+  check_expert_count(fields, out);
   experts.per_token =
       fields.count("num_experts_per_tok").value_or(switches.default_per_token);
   if (experts.per_token > experts.count) {

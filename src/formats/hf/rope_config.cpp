@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "formats/hf/rope_config_internal.h"
+#include "graft/formats/model_summary.h"
 
 namespace graft {
 namespace {
@@ -259,6 +260,10 @@ void read_rope_config(const JsonFields& config, const FamilySwitches& switches,
                rope.has("rope_theta")
                    ? switches.default_theta
                    : positive(config, "rope_theta", switches.default_theta));
+}
+
+std::string_view rope_kind_name(RopeKind kind) {
+  return std::ranges::find(kKinds, kind, &KindName::kind)->name;
 }
 
 }  // namespace graft

@@ -71,6 +71,15 @@ TEST(FamilyConfig, qwen_window_is_switched) {
               ElementsAre(true, false, false, false));
 }
 
+// A table of a forged size would take all memory.
+TEST(FamilyConfig, a_forged_count_of_experts_is_refused) {
+  EXPECT_THAT(error_of("qwen3_moe", {{"num_experts", 250001}}),
+              testing::HasSubstr("num_experts"));
+  EXPECT_EQ(read("qwen3_moe", {{"num_experts", 250000}}).experts.count, 250000);
+  EXPECT_THAT(error_of("mixtral", {{"num_local_experts", 1 << 30}}),
+              testing::HasSubstr("at most 250000 for 4 layers"));
+}
+
 TEST(FamilyConfig, gemma_windows_alternate) {
   EXPECT_THAT(sliding(read("gemma2", {})),
               ElementsAre(true, false, true, false));
