@@ -203,8 +203,9 @@ TrainSetup make_train_setup(Recipe recipe) {
   TrainSetup setup;
   setup.recipe = std::move(recipe);
   setup.threads = set_threads(setup.recipe.compute);
-  setup.base = load_base_model(locate_model(setup.recipe.model),
-                               make_compute_options(setup.recipe.compute));
+  ComputeOptions compute = make_compute_options(setup.recipe.compute);
+  compute.repeated = true;
+  setup.base = load_base_model(locate_model(setup.recipe.model), compute);
   if (setup.recipe.method == "full" && is_gguf_file(setup.base.directory)) {
     throw ConfigError(ErrorText{
         .operation = "train",

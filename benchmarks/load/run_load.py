@@ -103,7 +103,7 @@ def make_input(folder):
 def contenders(model, folder):
     ids = make_input(folder)
     graft = [os.environ["GRAFT_BIN"], "logits", model, "--input", ids,
-             "--output", folder / "logits.safetensors"]
+             "--output", folder / "logits.safetensors", "--dtype", "native"]
     peer = [sys.executable, "-c", TRANSFORMERS, model, ids]
     return {"read": lambda: read_once(model),
             "graft": lambda: run_command(graft),

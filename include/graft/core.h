@@ -24,6 +24,7 @@
 #include "graft/formats/model_summary.h"
 #include "graft/formats/name_list.h"
 #include "graft/io/atomic_output.h"
+#include "graft/io/file_prefetch.h"
 #include "graft/io/folder_lock.h"
 #include "graft/io/gguf.h"
 #include "graft/io/gguf_metadata.h"

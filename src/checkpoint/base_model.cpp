@@ -87,6 +87,8 @@ BaseModel load_base_model(const std::filesystem::path& path,
   BaseModel base;
   base.directory = path;
   base.config = checkpoint->config();
+  base.prefetch =
+      std::make_shared<const FilePrefetch>(checkpoint->weight_files());
   base.generation = checkpoint->generation();
   base.inventory = checkpoint->inventory();
   const Logger log("graft.checkpoint");

@@ -50,12 +50,15 @@ at::Device choose_device(const std::string& word) {
                     : "This LibTorch is built without CUDA. Use cpu or auto."});
 }
 
-nn::WeightLayout choose_layout(const std::string& word) {
+nn::WeightLayout choose_layout(const ComputeOptions& options) {
   static constexpr std::array<std::pair<std::string_view, nn::WeightLayout>, 3>
       kWords = {{{"auto", nn::WeightLayout::kAuto},
                  {"blocks", nn::WeightLayout::kBlocks},
                  {"packed", nn::WeightLayout::kPacked}}};
-  return read_word("compute.weight_layout", word, kWords);
+  const nn::WeightLayout layout =
+      read_word("compute.weight_layout", options.weight_layout, kWords);
+  const bool once = layout == nn::WeightLayout::kAuto && !options.repeated;
+  return once ? nn::WeightLayout::kBlocks : layout;
 }
 
 // Why native bf16 products are fast here; nullopt when they are not.
@@ -89,7 +92,7 @@ ComputeChoice choose_compute(const ComputeOptions& options, DType storage) {
        {"native", Wanted::kSecond}}};
   ComputeChoice out;
   out.device = choose_device(options.device);
-  out.layout = choose_layout(options.weight_layout);
+  out.layout = choose_layout(options);
   const Wanted wanted = read_word("compute.dtype", options.dtype, kWords);
   const auto fast = fast_bf16(out.device);
   const bool half = storage == DType::kBF16 || storage == DType::kF16;

@@ -11,6 +11,7 @@
 
 #include "graft/base/host_tensor.h"
 #include "graft/formats/hf/model_config.h"
+#include "graft/io/file_prefetch.h"
 #include "graft/match/module_info.h"
 #include "graft/nn/causal_lm.h"
 #include "graft/nn/frozen_weight.h"
@@ -22,6 +23,9 @@ struct ComputeOptions {
   std::string device = "auto";         // auto | cpu | cuda
   std::string dtype = "auto";          // auto | fp32 | native
   std::string weight_layout = "auto";  // auto | blocks | packed
+  // Every weight is used many times (training, evaluation): auto may then spend
+  // memory and start on a faster layout.
+  bool repeated = false;
 };
 
 // What was chosen and why; printed, recorded, compared on resume.
@@ -49,6 +53,8 @@ struct BaseModel {
   Inventory inventory;  // from the files; equals the live model's
   ComputeChoice compute;
   std::shared_ptr<nn::CausalLm> model;
+  // At work while the model is set up and first used.
+  std::shared_ptr<const FilePrefetch> prefetch;
 };
 
 // `path`: a Hugging Face directory or a GGUF file. Base weights are used

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "graft/base/stored_tensor.h"
 #include "graft/formats/hf/model_config.h"
@@ -28,6 +29,9 @@ class Checkpoint {
   // By its Hugging Face name ("model.layers.0.self_attn.q_proj.weight"), rows
   // in Hugging Face order; a view that keeps the file mapped.
   virtual StoredTensor tensor(const std::string& hf_name) const = 0;
+  // The files that hold tensors, in the order of the model's layers where their
+  // names tell it.
+  virtual std::vector<std::filesystem::path> weight_files() const = 0;
   // The one file that all tensors are views of, so that a streaming reader can
   // give its pages back; null when there are several.
   virtual const MappedFile* mapping_or_null() const { return nullptr; }

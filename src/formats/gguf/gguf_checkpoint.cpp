@@ -51,6 +51,9 @@ class GgufCheckpoint : public Checkpoint {
   }
   Inventory inventory() const override;
   StoredTensor tensor(const std::string& hf_name) const override;
+  std::vector<std::filesystem::path> weight_files() const override {
+    return {file_.path()};
+  }
   const MappedFile* mapping_or_null() const override {
     return &file_.mapping();
   }

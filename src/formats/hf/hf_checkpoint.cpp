@@ -28,6 +28,13 @@ class HfCheckpoint : public Checkpoint {
     return StoredTensor::from_plain(weights().tensor(hf_name),
                                     "tensor '" + hf_name + "'");
   }
+  std::vector<std::filesystem::path> weight_files() const override {
+    std::vector<std::filesystem::path> out;
+    for (const SafetensorsFile& file : weights().shards()) {
+      out.push_back(file.path());
+    }
+    return out;
+  }
 
  private:
   const ShardedSafetensors& weights() const {
