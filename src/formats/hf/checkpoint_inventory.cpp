@@ -5,6 +5,7 @@
 #include "graft/formats/hf/checkpoint_inventory.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -27,6 +28,34 @@ namespace {
 
 constexpr char kOperation[] = "inventory";
 
+// Tensors that only a quantised checkpoint has, by the end of their names.
+struct QuantisedEnding {
+  std::string_view ending;
+  std::string_view kind;
+};
+constexpr std::array<QuantisedEnding, 8> kQuantisedEndings = {
+    {{".qweight", "GPTQ or AWQ"},
+     {".qzeros", "GPTQ or AWQ"},
+     {".weight_scale_inv", "FP8"},
+     {".weight_scale", "FP8"},
+     {".weight_packed", "compressed-tensors"},
+     {".weight.absmax", "bitsandbytes"},
+     {".weight.quant_map", "bitsandbytes"},
+     {".SCB", "bitsandbytes"}}};
+
+std::string explain_quantised(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    for (const QuantisedEnding& row : kQuantisedEndings) {
+      if (!name.ends_with(row.ending)) continue;
+      return printable(name) + " is of a checkpoint quantised with " +
+             std::string(row.kind) +
+             ", which graft does not run: use the unquantised checkpoint, or a "
+             "GGUF file of the model";
+    }
+  }
+  return {};
+}
+
 void throw_mismatch(const std::filesystem::path& directory,
                     const TensorFit& fit) {
   std::string what = directory.string() +
@@ -43,9 +72,12 @@ void throw_mismatch(const std::filesystem::path& directory,
   }
   append("; unknown: ", unknown);
   append("; wrong shape: ", fit.shapes);
+  const std::string quantised = explain_quantised(unknown);
   throw FileError({.operation = kOperation,
                    .what = what,
-                   .hint = explain_names(fit.missing, unknown)});
+                   .hint = quantised.empty()
+                               ? explain_names(fit.missing, unknown)
+                               : quantised});
 }
 
 std::string extra_tensors_warning(const std::filesystem::path& directory,
@@ -200,6 +232,12 @@ Inventory read_inventory(const std::filesystem::path& directory) {
     out = make_name_inventory(weights, hints);
     if (hints.tied_head) resolve_stored_head(weights, hints.says_tied, out);
     out.table_problem = problem;
+    if (!problem.empty()) {
+      out.warnings.push_back(
+          "graft cannot run this model; its modules are "
+          "told by the names of tensors: " +
+          problem);
+    }
     warn_of_shard(directory, out);
   }
   out.source = directory.string();

@@ -23,13 +23,20 @@ const std::array<NamePrefix, 4>& known_prefixes() {
   return kPrefixes;
 }
 
-std::size_t count_missing(const ShardedSafetensors& weights,
-                          const ModelConfig& config) {
+// How many tensors of a layout's table are there.
+struct LayoutFit {
+  std::size_t present = 0;
+  bool complete = false;
+};
+
+LayoutFit fit_of(const ShardedSafetensors& weights, const ModelConfig& config) {
   const std::vector<WeightRow> table = make_weight_table(config);
-  return static_cast<std::size_t>(
-      std::ranges::count_if(table, [&](const WeightRow& row) {
-        return weights.find_or_null(row.hf_name) == nullptr;
-      }));
+  LayoutFit out;
+  for (const WeightRow& row : table) {
+    out.present += weights.find_or_null(row.hf_name) != nullptr;
+  }
+  out.complete = out.present == table.size();
+  return out;
 }
 
 // Tensors inside of the layers that older writers stored and nobody reads.
@@ -41,17 +48,19 @@ bool is_cache(std::string_view name) {
 }  // namespace
 
 ModelConfig fit_layout(const ShardedSafetensors& weights, ModelConfig config) {
-  std::size_t fewest = count_missing(weights, config);
+  // Not the fewest missing: packed experts have so few names that a wrong
+  // number of experts would be told as missing packed ones.
+  LayoutFit most = fit_of(weights, config);
   ModelConfig best = config;
   for (const NamePrefix& prefix : known_prefixes()) {
     for (const bool packed : {false, true}) {
-      if (fewest == 0) return best;
+      if (most.complete) return best;
       if (packed && config.experts.count == 0) continue;
       config.prefix = prefix;
       config.experts.packed = packed;
-      const std::size_t missing = count_missing(weights, config);
-      if (missing >= fewest) continue;
-      fewest = missing;
+      const LayoutFit fit = fit_of(weights, config);
+      if (!fit.complete && fit.present <= most.present) continue;
+      most = fit;
       best = config;
     }
   }

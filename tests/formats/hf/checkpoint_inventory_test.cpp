@@ -332,7 +332,11 @@ TEST(CheckpointInventory, a_variant_of_a_family_is_read_by_names) {
   std::string text = llama_text(false);
   text.insert(1, R"("quantization_config": {"bits": 4}, )");
   directory.write("config.json", text);
-  EXPECT_FALSE(read_inventory(directory.path()).has_family_table);
+  const Inventory inventory = read_inventory(directory.path());
+  EXPECT_FALSE(inventory.has_family_table);
+  ASSERT_EQ(inventory.warnings.size(), 1u);
+  EXPECT_THAT(inventory.warnings[0],
+              testing::HasSubstr("graft cannot run this model"));
 }
 
 TEST(CheckpointInventory, hostile_names) {

@@ -100,6 +100,40 @@ TEST(CheckpointLayout, prefixes_come_from_the_whole_index) {
   }
 }
 
+// The layout is the one that is there, not the one of which least is missing.
+TEST(CheckpointLayout, a_wrong_number_of_experts_names_the_missing_ones) {
+  const TemporaryDirectory directory;
+  json config = small_config("mixtral");
+  config["num_local_experts"] = 3;
+  const Shapes stored = shapes_of(directory, config);
+  config["num_local_experts"] = 5;
+  shapes_of(directory, config);
+  write(directory, stored);
+  EXPECT_THAT(error_of(directory),
+              AllOf(HasSubstr("missing: model.layers.0.block_sparse_moe."
+                              "experts.3.w1.weight"),
+                    HasSubstr("block_sparse_moe.gate.weight is [3, 8] instead "
+                              "of [5, 8]"),
+                    testing::Not(HasSubstr("unknown"))));
+}
+
+TEST(CheckpointLayout, tensors_of_quantised_checkpoints_are_named_as_such) {
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {".qweight", "GPTQ or AWQ"},
+      {".weight_scale_inv", "FP8"},
+      {".weight_packed", "compressed-tensors"},
+      {".weight.absmax", "bitsandbytes"}};
+  for (const auto& [ending, kind] : rows) {
+    const TemporaryDirectory directory;
+    Shapes stored = shapes_of(directory, small_config("llama"));
+    const std::string name = "model.layers.1.mlp.up_proj" + ending;
+    stored.push_back({name, {1}});
+    write(directory, stored);
+    EXPECT_THAT(error_of(directory),
+                HasSubstr(name + " is of a checkpoint quantised with " + kind));
+  }
+}
+
 TEST(CheckpointLayout, contradictions_name_both_sides) {
   struct Row {
     std::string family;
