@@ -104,7 +104,7 @@ class PlanTable {
     }
     add_sites("every linear layer", without_entry(), nullptr);
     return title() + '\n' + table_.str() + unmatched() + '\n' + totals() +
-           exclusions() + warnings();
+           full_copies() + exclusions() + warnings();
   }
 
  private:
@@ -236,6 +236,14 @@ class PlanTable {
              " % of the base's " + with_separators(plan_.base_parameters);
     }
     return out + '\n';
+  }
+
+  std::string full_copies() const {
+    if (plan_.full_copies.empty()) return "";
+    return wrap_text("trained in full (modules_to_save): " +
+                         folded_labels(plan_.full_copies),
+                     2) +
+           '\n';
   }
 
   std::string exclusions() const {
