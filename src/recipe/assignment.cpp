@@ -95,6 +95,12 @@ YAML::Node split_list(std::string_view text) {
     }
   }
   list.push_back(item);
+  return list;
+}
+
+// One item stands alone: the text of a list that may be one.
+YAML::Node text_or_list(std::string_view text) {
+  const YAML::Node list = split_list(text);
   return list.size() == 1 ? list[0] : list;
 }
 
@@ -112,7 +118,9 @@ bool takes_list(std::string_view key) {
 
 YAML::Node setting_node(const Setting& setting) {
   if (takes_list(setting.key) && !setting.value.starts_with('[')) {
-    return split_list(setting.value);
+    return setting.key == "adapter.target_parameters"
+               ? split_list(setting.value)
+               : text_or_list(setting.value);
   }
   // Texts and paths are taken as typed: "a: b" is a file name here.
   if (!setting.value.starts_with('[') && !setting.value.starts_with('{')) {

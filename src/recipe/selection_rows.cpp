@@ -104,7 +104,7 @@ std::vector<Row> peft_rows() {
           {"target_parameters", "a list of names",
            "Syntax peft: parameters to adapt, beside or instead of targets."},
           [](auto& s) -> auto& { return s.target_parameters; },
-          EntryListCodec{true}),
+          EntryListCodec{.may_be_empty = true, .takes_text = false}),
       row(
           {"modules_to_save", "name, or a list of names",
            "Syntax peft: modules to train in full; only planned so far."},

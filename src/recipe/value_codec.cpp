@@ -159,6 +159,8 @@ EntryList EntryListCodec::parse(const YAML::Node& node) const {
     for (const YAML::Node& item : node) {
       out.entries.push_back(scalar_text(item, "a name or a pattern"));
     }
+  } else if (!takes_text && node.IsScalar()) {
+    refuse(node.Scalar(), "a list of names");
   } else if (!(may_be_empty && node.IsNull())) {
     out.entries = {scalar_text(node, kExpected)};
     out.is_text = true;

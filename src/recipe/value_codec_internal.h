@@ -88,6 +88,7 @@ struct OptionalCodec {
 
 struct EntryListCodec {
   bool may_be_empty = false;
+  bool takes_text = true;  // one entry without a list around it
   EntryList parse(const YAML::Node& node) const;
   std::string print(const EntryList& value) const;
 };

@@ -77,11 +77,13 @@ TEST(PeftKeys, may_be_typed_as_settings) {
                    {"adapter.targets", "[q_proj]", "--target"},
                    {"adapter.layers_to_transform", "0,1", "--set"},
                    {"adapter.rank_pattern", "{q_proj: 4}", "--set"},
+                   {"adapter.target_parameters", "up", "--set"},
                    {"adapter.modules_to_save", "a,b", "--set"}});
   const PeftFields fields = make_rules(recipe.adapter)[0].peft;
   EXPECT_THAT(*fields.layers_to_transform, ElementsAre(0, 1));
   EXPECT_THAT(fields.rank_pattern, ElementsAre(Pair("q_proj", 4)));
   EXPECT_THAT(fields.modules_to_save, ElementsAre("a", "b"));
+  EXPECT_THAT(fields.target_parameters, ElementsAre("up"));
 }
 
 TEST(PeftKeys, parameters_alone_select_no_layer) {
@@ -155,6 +157,8 @@ TEST(PeftKeys, bad_ones_name_line_and_cause) {
       {"adapter: {syntax: peft, rank_pattern: {'': 2}}\n", "a key is empty"},
       {"adapter: {syntax: peft, alpha_pattern: {q: 0}}\n", "a number > 0"},
       {"adapter: {syntax: peft, target_parameters: ['']}\n", "got ''"},
+      {"adapter: {syntax: peft, target_parameters: a.b}\n",
+       "got 'a.b', expected a list of names"},
       {"adapter: {syntax: peft, rules: [{targets: q, adapt: false, "
        "rank_pattern: {q: 2}}]}\n",
        "rank_pattern has no meaning beside adapt: false"},
