@@ -103,7 +103,11 @@ class PlanTable {
       if (!report.adapt) add_held(report);
     }
     add_sites("every linear layer", without_entry(), nullptr);
-    return title() + '\n' + table_.str() + unmatched() + '\n' + totals() +
+    const std::string table = table_.str();
+    const std::string missed = unmatched();
+    const bool both = !table.empty() && !missed.empty();
+    return title() + '\n' + table + (both ? "\n" : "") + missed +
+           (table.empty() && missed.empty() ? "" : "\n") + totals() +
            full_copies() + exclusions() + warnings();
   }
 
@@ -221,7 +225,7 @@ class PlanTable {
         out += wrap_text(unmatched_sentence(report), 2) + '\n';
       }
     }
-    return out.empty() ? out : '\n' + out;
+    return out;
   }
 
   std::string totals() const {

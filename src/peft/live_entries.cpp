@@ -69,7 +69,11 @@ void LiveEntries::throw_malformed_before(std::size_t entry,
                                          const LiveQuestion& question) const {
   if (compiled_->malformed.empty() || !question.full_name) return;
   const auto& [first, message] = compiled_->malformed.front();
-  if (first < entry) throw ConfigError(message);
+  // An entry that is the name hits although it is no pattern; one of an unknown
+  // kind has a pattern all the same.
+  const bool unknown_kind =
+      first == entry && split_kind_entry(entries_[first], syntax_);
+  if (first < entry || unknown_kind) throw ConfigError(message);
 }
 
 bool LiveEntries::has_text(std::string_view name) const {

@@ -110,7 +110,7 @@ TEST(HostilePlan, a_megabyte_of_pattern_in_a_recipe) {
   const auto bad = folder.write("b.yaml", head + pattern + "[\"]}\n");
   const Outcome malformed = run_graft({"plan", bad});
   EXPECT_EQ(malformed.code, 2);
-  EXPECT_THAT(malformed.err, HasSubstr("unclosed"));
+  EXPECT_THAT(malformed.err, HasSubstr("the class has no ']'"));
   EXPECT_LT(malformed.err.size(), 5000u);
 }
 
