@@ -16,6 +16,7 @@
 #include "graft/match/plan_tree.h"
 #include "graft/match/selector.h"
 #include "recipe_arguments.h"
+#include "visible_text.h"
 
 namespace graft::cli {
 namespace {
@@ -105,7 +106,7 @@ Inventory read_model(const std::string& model) {
 
 void print_warnings(const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) {
-    std::cerr << "warning: " << warning << '\n';
+    std::cerr << "warning: " << visible_text(warning) << '\n';
   }
 }
 
@@ -123,10 +124,10 @@ PlanDiff compare(const Request& request, const Plan& plan,
 
 void print_text(const Request& request, const Inventory& inventory,
                 const Plan& plan, const PlanAnswers& answers) {
-  if (request.asks_for_table()) std::cout << plan_to_text(plan);
+  if (request.asks_for_table()) std::cout << visible_text(plan_to_text(plan));
   bool first = true;
   const auto print = [&first](const std::string& text) {
-    std::cout << (first ? "" : "\n") << text;
+    std::cout << (first ? "" : "\n") << visible_text(text);
     first = false;
   };
   if (request.tree) print(plan_tree_to_text(inventory, plan));

@@ -79,6 +79,7 @@ const char* value_word(const OptionInfo& option) {
   if (is_entry_list(option)) return "ENTRY";
   if (option.key == "model") return "MODEL";
   if (option.key == "output") return "DIR";
+  if (option.values.starts_with("mapping")) return "MAP";
   if (has("list")) return "LIST";
   if (has("file")) return has("number") ? "X|FILE" : "FILE";
   if (has("two numbers")) return "X,X";

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "graft/base/error.h"
 #include "graft/base/logger.h"
+#include "visible_text.h"
 
 namespace graft::cli {
 namespace {
@@ -21,13 +22,13 @@ constexpr int kSystem = 4;
 
 int report(int code, const std::string& message) {
   std::cout.flush();
-  std::cerr << "error: " << message << std::endl;
+  std::cerr << "error: " << visible_text(message) << std::endl;
   return code;
 }
 
 void print_log(LogLevel level, std::string_view, std::string_view message) {
-  std::cerr << (level == LogLevel::kWarning ? "warning: " : "") << message
-            << std::endl;
+  std::cerr << (level == LogLevel::kWarning ? "warning: " : "")
+            << visible_text(message) << std::endl;
 }
 
 // Without LibTorch's stack of calls, which names no file and no tensor.

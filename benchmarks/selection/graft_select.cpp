@@ -8,11 +8,13 @@
 #include <fstream>
 #include <iostream>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "graft/formats/name_list.h"
 #include "graft/match/selector.h"
 #include "matcher.h"
 
@@ -151,14 +153,12 @@ bool run_case(const SelectionCase& question, const std::string& folder) {
 }
 
 graft::Inventory make_names_inventory() {
-  graft::Inventory inventory;
+  std::stringstream names;
   for (const std::string& name : graft::bench::make_names()) {
-    graft::ModuleInfo info;
-    info.path = name;
-    info.kind = graft::LayerKind::kLinear;
-    info.in = info.out = 64;
-    inventory.modules.push_back(std::move(info));
+    names << name << '\n';
   }
+  graft::Inventory inventory = graft::read_name_list(names, "names");
+  for (graft::ModuleInfo& info : inventory.modules) info.in = info.out = 64;
   return inventory;
 }
 

@@ -12,6 +12,7 @@
 #include "graft/base/checked_math.h"
 #include "graft/base/error.h"
 #include "io/json_file_internal.h"
+#include "io/safetensors_header_internal.h"
 
 namespace graft {
 namespace {
@@ -58,6 +59,32 @@ std::uint64_t read_header_length(const MappedFile& file) {
   return length;
 }
 
+[[noreturn]] void refuse_entry(const fs::path& path, const std::string& name,
+                               std::string what, std::string got = {},
+                               std::string expected = {}) {
+  refuse(path, "tensor '" + printable(name) + "': " + std::move(what),
+         std::move(got), std::move(expected));
+}
+
+void check_size(const fs::path& path, const TensorEntry& entry) {
+  if (entry.begin > entry.end) {
+    refuse_entry(
+        path, entry.name, "data_offsets are reversed",
+        std::to_string(entry.begin) + " to " + std::to_string(entry.end));
+  }
+  std::optional<std::uint64_t> size = dtype_size(entry.dtype);
+  for (const std::int64_t dimension : entry.shape) {
+    size = checked_mul(*size, static_cast<std::uint64_t>(dimension));
+    if (!size) {
+      refuse_entry(path, entry.name, "shape overflows 64 bits");
+    }
+  }
+  if (*size != entry.byte_size()) {
+    refuse_entry(path, entry.name, "data_offsets do not fit shape and dtype",
+                 bytes_text(entry.byte_size()), bytes_text(*size));
+  }
+}
+
 // One entry of the header, checked by itself.
 class EntryReader {
  public:
@@ -77,15 +104,13 @@ class EntryReader {
     }
     entry.begin = read_count(offsets[0], "data_offsets");
     entry.end = read_count(offsets[1], "data_offsets");
-    check_size(entry);
     return entry;
   }
 
  private:
-  [[noreturn]] void refuse_tensor(std::string what, std::string got = {},
-                                  std::string expected = {}) const {
-    refuse(path_, "tensor '" + printable(name_) + "': " + std::move(what),
-           std::move(got), std::move(expected));
+  [[noreturn]] void refuse_tensor(std::string what,
+                                  std::string got = {}) const {
+    refuse_entry(path_, name_, std::move(what), std::move(got));
   }
 
   const nlohmann::json& field(const char* key) const {
@@ -127,23 +152,6 @@ class EntryReader {
     return shape;
   }
 
-  void check_size(const TensorEntry& entry) const {
-    if (entry.begin > entry.end) {
-      refuse_tensor(
-          "data_offsets are reversed",
-          std::to_string(entry.begin) + " to " + std::to_string(entry.end));
-    }
-    std::optional<std::uint64_t> size = dtype_size(entry.dtype);
-    for (const std::int64_t dimension : entry.shape) {
-      size = checked_mul(*size, static_cast<std::uint64_t>(dimension));
-      if (!size) refuse_tensor("shape overflows 64 bits");
-    }
-    if (*size != entry.byte_size()) {
-      refuse_tensor("data_offsets do not fit shape and dtype",
-                    bytes_text(entry.byte_size()), bytes_text(*size));
-    }
-  }
-
   const fs::path& path_;
   const std::string& name_;
   const nlohmann::json& fields_;
@@ -161,6 +169,31 @@ std::map<std::string, std::string> read_metadata(const fs::path& path,
     metadata.emplace(key, text.get<std::string>());
   }
   return metadata;
+}
+
+// Any JSON, with an error for what is wrong in it.
+void read_strictly(const fs::path& path, std::string_view text,
+                   std::vector<TensorEntry>& entries,
+                   std::map<std::string, std::string>& metadata) {
+  entries.clear();
+  metadata.clear();
+  const nlohmann::json header = parse_json_text(text, path, kOperation);
+  for (const auto& [name, fields] : header.items()) {
+    if (name == "__metadata__") {
+      metadata = read_metadata(path, fields);
+    } else {
+      entries.push_back(EntryReader(path, name, fields).read());
+    }
+  }
+}
+
+// Most files are so already.
+void sort_by_data(std::vector<TensorEntry>& entries) {
+  const auto before = [](const TensorEntry& a, const TensorEntry& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  };
+  if (std::is_sorted(entries.begin(), entries.end(), before)) return;
+  std::sort(entries.begin(), entries.end(), before);
 }
 
 // `entries` are in data order: each must start where the one before ended, and
@@ -209,24 +242,18 @@ SafetensorsFile SafetensorsFile::open(const fs::path& path) {
   if (text.empty() || text.front() != '{') {
     refuse(path, "header is not a JSON object");
   }
-  const nlohmann::json header = parse_json_text(text, path, kOperation);
-  for (const auto& [name, fields] : header.items()) {
-    if (name == "__metadata__") {
-      out.metadata_ = read_metadata(path, fields);
-    } else {
-      out.entries_.push_back(EntryReader(path, name, fields).read());
-    }
+  if (!read_plain_header(text, out.entries_, out.metadata_)) {
+    read_strictly(path, text, out.entries_, out.metadata_);
   }
-  std::sort(out.entries_.begin(), out.entries_.end(),
-            [](const TensorEntry& a, const TensorEntry& b) {
-              return std::tie(a.begin, a.end, a.name) <
-                     std::tie(b.begin, b.end, b.name);
-            });
+  sort_by_data(out.entries_);
+  for (std::size_t i = 0; i < out.entries_.size(); ++i) {
+    // What names a tensor twice is no plain header: the strict reader says so.
+    const bool is_new = out.by_name_.emplace(out.entries_[i].name, i).second;
+    if (!is_new) parse_json_text(text, path, kOperation);
+  }
+  for (const TensorEntry& entry : out.entries_) check_size(path, entry);
   out.data_offset_ = kLengthBytes + length;
   check_coverage(path, out.entries_, bytes.size() - out.data_offset_);
-  for (std::size_t i = 0; i < out.entries_.size(); ++i) {
-    out.by_name_.emplace(out.entries_[i].name, i);
-  }
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include "match/folded_path_internal.h"
 #include "match/kind_term_internal.h"
 #include "match/name_census_internal.h"
+#include "match/text_table_internal.h"
 
 namespace graft {
 namespace {
@@ -123,6 +124,46 @@ std::string without_affixes(std::string entry) {
   return entry;
 }
 
+// The length of "7", "{3..5}" or "{3..}" that is a whole component; else 0.
+std::size_t number_length(std::string_view text) {
+  std::size_t at = 0;
+  const auto skip_digits = [&] {
+    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
+  };
+  const bool braces = text.starts_with('{');
+  if (braces) ++at;
+  const std::size_t begin = at;
+  skip_digits();
+  if (at == begin) return 0;
+  if (braces) {
+    if (text.substr(at, 2) != "..") return 0;
+    at += 2;
+    skip_digits();
+    if (at == text.size() || text[at++] != '}') return 0;
+  }
+  return at == text.size() || text[at] == '.' ? at : 0;
+}
+
+// "*.layers.{40..}.*" -> "*.layers.{0..31}.*": the numbers that there are.
+std::string with_known_numbers(const std::string& entry,
+                               const NameCensus& census) {
+  std::string out;
+  for (std::size_t at = 0; at < entry.size();) {
+    const bool starts = at == 0 || entry[at - 1] == '.';
+    const std::size_t length =
+        starts ? number_length(std::string_view(entry).substr(at)) : 0;
+    const bool expert = out.ends_with("experts.");
+    const auto& last = expert ? census.last_expert() : census.last_layer();
+    if (length == 0 || !last) {
+      out += entry[at++];
+      continue;
+    }
+    out += "{0.." + std::to_string(*last) + "}";
+    at += length;
+  }
+  return out;
+}
+
 class Advice {
  public:
   Advice(const NameCensus& census, PatternSyntax syntax, EntryReport& report)
@@ -137,6 +178,9 @@ class Advice {
     fill_refusal();
     if (!report_.refusal.empty()) return;
     try_rewritten();
+    if (report_.suggestions.empty() && syntax_ == PatternSyntax::kGlob) {
+      try_entry(with_known_numbers(entry_, census_));
+    }
     if (report_.suggestions.empty()) {
       try_components();
       try_related();
@@ -217,7 +261,7 @@ class Advice {
     std::string text;
     for (const auto& [kind, count] : census_.other_kinds(report_.entry)) {
       text += text.empty() ? "it names " : " and ";
-      text += std::to_string(count) + (count == 1 ? " module" : " modules") +
+      text += with_separators(count) + (count == 1 ? " module" : " modules") +
               " of kind " + std::string(layer_kind_name(kind));
     }
     report_.refusal = std::move(text);

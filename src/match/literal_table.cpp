@@ -64,6 +64,7 @@ void LiteralTable::add(std::string_view text, std::size_t index) {
   }
   rows_.push_back({texts_.size(), text.size(), hash, index, kNone, number});
   texts_ += text;
+  beginnings_.set(text.empty() ? 0 : static_cast<unsigned char>(text[0]));
   shortest_ = std::min(shortest_, text.size());
   longest_ = std::max(longest_, text.size());
   firsts_.push_back(number);
@@ -73,14 +74,14 @@ void LiteralTable::add(std::string_view text, std::size_t index) {
 }
 
 std::size_t LiteralTable::first(std::string_view text) const {
-  if (text.size() < shortest_ || text.size() > longest_) return kNoHit;
+  if (is_foreign(text)) return kNoHit;
   const std::uint32_t number = find(text, hash_of(text));
   return number == kNone ? kNoHit : rows_[number].index;
 }
 
 void LiteralTable::collect(std::string_view text,
                            std::vector<std::size_t>& hits) const {
-  if (text.size() < shortest_ || text.size() > longest_) return;
+  if (is_foreign(text)) return;
   std::uint32_t number = find(text, hash_of(text));
   for (; number != kNone; number = rows_[number].same) {
     hits.push_back(rows_[number].index);

@@ -2,6 +2,7 @@
 // LiteralTable.
 #pragma once
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -35,6 +36,12 @@ class LiteralTable {
     std::uint32_t last = kNone;  // of the first: the last with this text
   };
 
+  // Most last names differ from all entries in length or first byte.
+  bool is_foreign(std::string_view text) const {
+    const auto first = text.empty() ? 0 : static_cast<unsigned char>(text[0]);
+    return text.size() < shortest_ || text.size() > longest_ ||
+           !beginnings_[first];
+  }
   // The first row of the text, or kNone.
   std::uint32_t find(std::string_view text, std::uint64_t hash) const;
   std::string_view text_of(const Row& row) const {
@@ -46,6 +53,7 @@ class LiteralTable {
   std::vector<Row> rows_;
   std::vector<std::uint32_t> firsts_;  // rows of texts not seen before
   std::vector<std::uint32_t> slots_;   // those, by their hash
+  std::bitset<256> beginnings_;  // first bytes of texts, NUL for an empty one
   std::size_t shortest_ = SIZE_MAX;
   std::size_t longest_ = 0;
 };

@@ -18,6 +18,7 @@ LocalAutomaton::LocalAutomaton(const PatternGraph& graph,
                                const PatternTails& tails, std::size_t max_table)
     : graph_(graph), tails_(tails), max_table_(max_table) {
   make_letters();
+  find_facts();
   for (std::uint32_t star = 0; star < graph.stars().size(); ++star) {
     settles_.push_back(is_settled(star));
   }
@@ -52,14 +53,64 @@ void LocalAutomaton::make_letters() {
     samples_.push_back(c);
   }
   stride_ = samples_.size() + 1;
+  for (std::size_t i = 0; i < samples_.size(); ++i) {
+    (is_digit(samples_[i]) ? digits_ : others_) |= letter_bit(i);
+  }
+  for (const PointClass& points : graph_.classes()) {
+    LetterSet& letters = class_letters_.emplace_back(0);
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+      if (points.holds(samples_[i])) letters |= letter_bit(i);
+    }
+  }
+}
+
+// Letters that the edge may take.
+LocalAutomaton::LetterSet LocalAutomaton::letters_of(const Edge& edge) const {
+  switch (edge.kind) {
+    case EdgeKind::kPoint: {
+      const std::uint8_t letter =
+          edge.value < 128 ? letters_[edge.value] : kForeign;
+      return letter == kForeign ? 0 : letter_bit(letter);
+    }
+    case EdgeKind::kClass:
+      return class_letters_[edge.value];
+    case EdgeKind::kDigits:
+      return digits_;
+    case EdgeKind::kGuard:
+      return others_;
+    default:
+      return digits_ | others_;
+  }
+}
+
+void LocalAutomaton::find_facts() {
+  facts_.resize(graph_.states().size());
+  for (std::size_t i = 0; i < facts_.size(); ++i) {
+    const PatternGraph::State& state = graph_.states()[i];
+    Fact& fact = facts_[i];
+    fact.simple = state.star == kNone;
+    fact.may_end = fact.matters = state.accepts != kNone;
+    for (std::uint32_t at = state.edges; at != kNone;) {
+      const Edge& edge = graph_.edges()[at];
+      if (PatternGraph::is_free(edge) || edge.kind == EdgeKind::kNumber) {
+        fact.simple = false;
+      } else if (!tails_.is_suffix(at)) {
+        fact.matters = true;
+        fact.may_end = fact.may_end || edge.kind == EdgeKind::kGuard;
+        fact.letters |= letters_of(edge);
+      }
+      at = edge.next;
+    }
+  }
 }
 
 void LocalAutomaton::clear() {
   members_.clear();
   reaches_.clear();
   reach_items_.clear();
-  // Growing would copy, and touch fresh memory, more than once.
-  constexpr std::size_t kEntriesPerState = 16;
+  // Growing would copy, and touch fresh memory, more than once; what is never
+  // touched costs nothing.
+  constexpr std::size_t kEntriesPerState = 64;
   table_.reserve(std::min(max_table_, marks_.size() * kEntriesPerState));
   rows_.assign(1, Row{});
   table_.assign(stride_, kDead);
@@ -122,20 +173,6 @@ std::uint32_t LocalAutomaton::start_of(std::uint32_t star, bool after_digit) {
   return start;
 }
 
-// Something may follow from the state, or a pattern ends there.
-bool LocalAutomaton::matters(std::uint32_t state) const {
-  const PatternGraph::State& row = graph_.states()[state];
-  if (row.accepts != kNone) return true;
-  for (std::uint32_t at = row.edges; at != kNone;) {
-    const Edge& edge = graph_.edges()[at];
-    const bool leads =
-        !PatternGraph::is_free(edge) && edge.kind != EdgeKind::kNumber;
-    if (leads && !tails_.is_suffix(at)) return true;
-    at = edge.next;
-  }
-  return false;
-}
-
 void LocalAutomaton::start_set(std::uint32_t star) {
   star_ = star;
   set_.clear();
@@ -152,6 +189,13 @@ void LocalAutomaton::next_mark() {
 }
 
 void LocalAutomaton::add_closed(std::uint32_t state, bool after_digit) {
+  if (facts_[state].simple) {
+    if (marks_[state].added == mark_) return;
+    marks_[state].added = mark_;
+    ++built_;
+    if (facts_[state].matters) set_.push_back(state);
+    return;
+  }
   open_.push_back(state);
   while (!open_.empty()) {
     const std::uint32_t at = open_.back();
@@ -163,7 +207,7 @@ void LocalAutomaton::add_closed(std::uint32_t state, bool after_digit) {
       add_stars(at, false);
       continue;
     }
-    if (matters(at)) set_.push_back(at);
+    if (facts_[at].matters) set_.push_back(at);
     for (std::uint32_t next = row.edges; next != kNone;) {
       const Edge& edge = graph_.edges()[next];
       ++built_;
@@ -196,10 +240,10 @@ void LocalAutomaton::add_stars(std::uint32_t state, bool before) {
 
 // The end of a number stands before `point`, which is no digit.
 void LocalAutomaton::pass_guard(std::uint32_t state, char32_t point) {
-  std::vector<std::uint32_t> open{state};
-  while (!open.empty()) {
-    const std::uint32_t at = open.back();
-    open.pop_back();
+  guard_open_.push_back(state);
+  while (!guard_open_.empty()) {
+    const std::uint32_t at = guard_open_.back();
+    guard_open_.pop_back();
     if (marks_[at].guard == mark_) continue;
     marks_[at].guard = mark_;
     const PatternGraph::State& row = graph_.states()[at];
@@ -209,7 +253,7 @@ void LocalAutomaton::pass_guard(std::uint32_t state, char32_t point) {
     }
     for (std::uint32_t next = row.edges; next != kNone;) {
       const Edge& edge = graph_.edges()[next];
-      if (PatternGraph::is_free(edge)) open.push_back(edge.target);
+      if (PatternGraph::is_free(edge)) guard_open_.push_back(edge.target);
       if (graph_.takes(edge, point)) take(edge, false);
       next = edge.next;
     }
@@ -233,21 +277,38 @@ void LocalAutomaton::keep_few_tails(bool digit) {
   begun_.clear();
 }
 
+// Letters that no edge of the row takes lead where one of them does.
+void LocalAutomaton::share(std::uint32_t row, bool digit, std::uint32_t entry) {
+  const Row& from = rows_[row / stride_];
+  LetterSet taken = digit ? others_ : digits_;
+  for (std::uint32_t i = 0; i < from.size; ++i) {
+    taken |= facts_[members_[from.begin + i]].letters;
+  }
+  for (std::size_t letter = 0; letter < samples_.size(); ++letter) {
+    if ((taken & letter_bit(letter)) == 0) table_[row + 1 + letter] = entry;
+  }
+}
+
 std::uint32_t LocalAutomaton::build(std::uint32_t row, std::uint8_t letter) {
   const Row from = rows_[row / stride_];
   const char32_t point = samples_[letter];
   const bool digit = is_digit(point);
+  bool taken = false;
   start_set(from.star);
   if (from.star != kNone) add_closed(graph_.stars()[from.star], digit);
   for (std::uint32_t i = 0; i < from.size; ++i) {
     const std::uint32_t state = members_[from.begin + i];
+    ++built_;
+    if ((facts_[state].letters & letter_bit(letter)) == 0) continue;
     for (std::uint32_t at = graph_.states()[state].edges; at != kNone;) {
       const Edge& edge = graph_.edges()[at];
       ++built_;
       if (edge.kind == EdgeKind::kGuard) {
         if (!digit) pass_guard(edge.target, point);
+        taken = taken || !digit;
       } else if (graph_.takes(edge, point) && !tails_.is_suffix(at)) {
         take(edge, digit);
+        taken = true;
       }
       at = edge.next;
     }
@@ -259,6 +320,7 @@ std::uint32_t LocalAutomaton::build(std::uint32_t row, std::uint8_t letter) {
     entry = kReaches + static_cast<std::uint32_t>(reaches_.size() - 1);
   }
   table_[row + 1 + letter] = entry;
+  if (!taken) share(row, digit, entry);
   return entry;
 }
 

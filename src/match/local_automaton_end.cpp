@@ -61,6 +61,10 @@ void LocalAutomaton::find_accepting(const Row& row) {
 }
 
 std::uint32_t LocalAutomaton::lowest_accept() {
+  const bool none = std::none_of(
+      set_.begin(), set_.end(),
+      [this](std::uint32_t state) { return facts_[state].may_end; });
+  if (none) return kNone;
   find_accepting(rows_.back());
   std::uint32_t lowest = kNone;
   for (const std::uint32_t state : accepting_) {

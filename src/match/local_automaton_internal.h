@@ -98,6 +98,18 @@ class LocalAutomaton {
     std::uint32_t stars = 0;
     std::uint32_t tails = 0;
   };
+  // Bit `letter % 64` for each letter.
+  using LetterSet = std::uint64_t;
+  static LetterSet letter_bit(std::size_t letter) {
+    return LetterSet{1} << (letter % 64);
+  }
+  // What is asked of a state again and again.
+  struct Fact {
+    LetterSet letters = 0;  // that lead on from it
+    bool simple = true;     // no star, and nothing follows without a character
+    bool matters = false;   // something may follow, or a pattern ends there
+    bool may_end = false;   // a pattern ends there, or behind a number
+  };
   // The last set that a state was added to, or looked at for.
   struct Mark {
     std::uint32_t added = 0;
@@ -107,11 +119,13 @@ class LocalAutomaton {
 
   void clear();
   void make_letters();
-  bool matters(std::uint32_t state) const;
   bool is_settled(std::uint32_t star) const;
   std::uint32_t find_only_next(std::uint32_t star);
   void take(const Edge& edge, bool digit);
   void keep_few_tails(bool digit);
+  LetterSet letters_of(const Edge& edge) const;
+  void find_facts();
+  void share(std::uint32_t row, bool digit, std::uint32_t entry);
   StoredReach store_reach(std::uint32_t row);
   Reach whole(const StoredReach& reach) const;
   std::uint32_t build(std::uint32_t row, std::uint8_t letter);
@@ -131,8 +145,12 @@ class LocalAutomaton {
   std::size_t max_table_;
   std::array<std::uint8_t, 256> letters_{};
   std::vector<char32_t> samples_;  // by letter: one of its bytes
-  std::size_t stride_ = 0;         // entries of a row: the accept, the letters
-  std::vector<bool> settles_;      // by star
+  LetterSet digits_ = 0;
+  LetterSet others_ = 0;
+  std::vector<LetterSet> class_letters_;  // by class: those that it holds
+  std::vector<Fact> facts_;               // by state
+  std::size_t stride_ = 0;     // entries of a row: the accept, the letters
+  std::vector<bool> settles_;  // by star
   std::vector<std::uint32_t> only_next_;  // by star; empty until asked for
   StoredReach root_;
 
@@ -154,6 +172,7 @@ class LocalAutomaton {
   std::vector<std::uint32_t> reached_;
   std::vector<std::uint32_t> begun_;  // tails
   std::vector<std::uint32_t> open_;
+  std::vector<std::uint32_t> guard_open_;
   std::vector<std::uint32_t> star_open_;
   std::vector<std::uint32_t> accepting_;
 };

@@ -65,6 +65,10 @@ NameCensus::NameCensus(const Inventory& inventory, PatternSyntax syntax)
       syntax != PatternSyntax::kPeft || !inventory.has_family_table;
   for (const ModuleInfo& info : inventory.modules) {
     if (info.same_as) continue;
+    if (is_linear_kind(info.kind, true)) {
+      last_layer_ = std::max(last_layer_, info.layer);
+      last_expert_ = std::max(last_expert_, info.expert);
+    }
     const KindSet kinds = kinds_of(info);
     Named whole{{}, info.kind, kinds};
     if (runtime_names) whole.names.push_back(info.path);

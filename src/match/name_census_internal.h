@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -25,6 +27,12 @@ class NameCensus {
   std::size_t count(const std::string& last_name) const;
   // Every component of every name, each once.
   const std::vector<std::string>& components() const { return components_; }
+
+  // The highest layer and expert of what takes adapters, if any.
+  const std::optional<std::int64_t>& last_layer() const { return last_layer_; }
+  const std::optional<std::int64_t>& last_expert() const {
+    return last_expert_;
+  }
 
   // Linear modules (or parts) that the entry would hit; 0 when malformed.
   std::size_t hits(const std::string& entry) const;
@@ -48,6 +56,8 @@ class NameCensus {
   std::vector<std::string> components_;
   std::unordered_set<std::string> known_components_;
   std::map<std::string, std::size_t> counts_;
+  std::optional<std::int64_t> last_layer_;
+  std::optional<std::int64_t> last_expert_;
 };
 
 }  // namespace graft

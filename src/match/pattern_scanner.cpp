@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 namespace graft {
@@ -24,6 +25,15 @@ std::size_t common_length(std::string_view a, std::string_view b) {
   std::size_t at = 0;
   for (; at + 8 <= most; at += 8) {
     if (std::memcmp(a.data() + at, b.data() + at, 8) != 0) break;
+  }
+  if (at + 8 <= most) {
+    std::uint64_t words[2];
+    std::memcpy(&words[0], a.data() + at, 8);
+    std::memcpy(&words[1], b.data() + at, 8);
+    if constexpr (std::endian::native == std::endian::little) {
+      return at + static_cast<std::size_t>(
+                      std::countr_zero(words[0] ^ words[1]) / 8);
+    }
   }
   while (at < most && a[at] == b[at]) ++at;
   return at;
@@ -98,8 +108,7 @@ std::size_t PatternScanner::restore(std::string_view name) {
     saved_.resize(snapshots_.back().active_begin);
     snapshots_.pop_back();
   }
-  previous_.resize(common);
-  previous_.append(name, common);
+  previous_.assign(name);
   active_.clear();
   if (snapshots_.empty()) {
     settled_.clear();
@@ -157,22 +166,59 @@ std::uint32_t PatternScanner::take_move(std::uint32_t row,
   return entry < LocalAutomaton::kReaches ? entry : follow(entry);
 }
 
-// The usual step: no star is reached, no tail begins, all rows are known.
-bool PatternScanner::step_in_table(std::uint8_t letter) {
-  const std::size_t count = active_.size();
-  if (count > kFewActive) return false;
-  const std::uint32_t* column = automaton_.column(letter);
-  std::array<std::uint32_t, kFewActive> rows;
-  const std::uint32_t root = column[root_];
-  std::uint32_t all = root;
-  for (std::size_t i = 0; i < count; ++i) {
-    rows[i] = column[active_[i].row];
-    all |= rows[i];
+// The usual steps, up to the next dot: no star is reached, no tail begins, all
+// rows are known. Where they end.
+template <std::size_t count>
+std::size_t PatternScanner::run_in_table(std::string_view name,
+                                         std::size_t at) {
+  std::array<std::uint32_t, count> rows;
+  std::array<std::uint32_t, count> next;
+  for (std::size_t i = 0; i < count; ++i) rows[i] = active_[i].row;
+  std::uint32_t root = root_;
+  const std::uint32_t* const table = automaton_.column(0);
+  for (bool dot = false; at < name.size() && !dot; ++at) {
+    const std::uint8_t letter = automaton_.letter(name[at]);
+    if (letter == LocalAutomaton::kForeign) break;
+    const std::uint32_t* column = table + letter;
+    const std::uint32_t next_root = column[root];
+    std::uint32_t all = next_root;
+    for (std::size_t i = 0; i < count; ++i) all |= next[i] = column[rows[i]];
+    if (all >= LocalAutomaton::kReaches) break;
+    root = next_root;
+    for (std::size_t i = 0; i < count; ++i) rows[i] = next[i];
+    dot = name[at] == '.';
   }
-  if (all >= LocalAutomaton::kReaches) return false;
   root_ = root;
   for (std::size_t i = 0; i < count; ++i) active_[i].row = rows[i];
-  return true;
+  return at;
+}
+
+// Loops of a fixed length are twice as fast; with more stars than these each
+// byte is a step of its own.
+std::size_t PatternScanner::run_in_table(std::string_view name,
+                                         std::size_t at) {
+  switch (active_.size()) {
+    case 0:
+      return run_in_table<0>(name, at);
+    case 1:
+      return run_in_table<1>(name, at);
+    case 2:
+      return run_in_table<2>(name, at);
+    case 3:
+      return run_in_table<3>(name, at);
+    case 4:
+      return run_in_table<4>(name, at);
+    case 5:
+      return run_in_table<5>(name, at);
+    case 6:
+      return run_in_table<6>(name, at);
+    case 7:
+      return run_in_table<7>(name, at);
+    case 8:
+      return run_in_table<8>(name, at);
+    default:
+      return at;
+  }
 }
 
 void PatternScanner::step(std::uint8_t letter) {
@@ -195,13 +241,18 @@ bool PatternScanner::run(std::string_view name) {
   const std::uint64_t built = automaton_.built();
   name_ = name;
   pending_.clear();
-  for (at_ = restore(name); at_ < name.size(); ++at_) {
+  for (at_ = restore(name); at_ < name.size();) {
+    const std::size_t in_table = run_in_table(name, at_);
+    if (in_table > at_) {
+      at_ = in_table;
+      if (name[at_ - 1] == '.') save(at_);
+      continue;
+    }
     const std::uint8_t letter = automaton_.letter(name[at_]);
     if (letter == LocalAutomaton::kForeign) return false;
-    const bool in_table = step_in_table(letter);
-    if (!in_table) step(letter);
-    if (name[at_] == '.') save(at_ + 1);
-    if (in_table || !automaton_.is_full()) continue;
+    step(letter);
+    if (name[at_++] == '.') save(at_);
+    if (!automaton_.is_full()) continue;
     if (automaton_.built() - built > kMaxMatchWork) throw_match_limit(name);
     start_over();
   }
@@ -209,8 +260,7 @@ bool PatternScanner::run(std::string_view name) {
 }
 
 template <typename Visit>
-void PatternScanner::visit_tails(std::string_view name,
-                                 const Visit& visit) const {
+void PatternScanner::visit_tails(std::string_view name, const Visit& visit) {
   const auto visit_suffixes = [&](std::uint32_t star, std::size_t place) {
     for (const std::uint32_t index : tails_.suffixes(star)) {
       const PatternGraph::Edge& edge = graph_.edges()[index];

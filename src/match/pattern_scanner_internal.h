@@ -70,7 +70,9 @@ class PatternScanner {
   bool run(std::string_view name);
   std::size_t restore(std::string_view name);
   void save(std::size_t length);
-  bool step_in_table(std::uint8_t letter);
+  std::size_t run_in_table(std::string_view name, std::size_t at);
+  template <std::size_t count>
+  std::size_t run_in_table(std::string_view name, std::size_t at);
   void step(std::uint8_t letter);
   std::uint32_t take_move(std::uint32_t row, std::uint8_t letter);
   std::uint32_t follow(std::uint32_t entry);
@@ -81,7 +83,7 @@ class PatternScanner {
   void start_over();
   // Calls visit(tail, state, rest) for each tail that has the right length.
   template <typename Visit>
-  void visit_tails(std::string_view name, const Visit& visit) const;
+  void visit_tails(std::string_view name, const Visit& visit);
 
   const PatternGraph& graph_;
   PatternTails tails_;

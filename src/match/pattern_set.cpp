@@ -169,6 +169,15 @@ void PatternSet::add_regex(std::string_view pattern, std::size_t index) {
       index, End::kText);
 }
 
+void PatternSet::add_peft_key(std::string_view key, std::size_t index) {
+  const std::string ending = "(.*\\.)?(" + std::string(key) + ")";
+  // What is no expression by itself may become one between the brackets.
+  const bool plain = read_plain_regex(key, state_->tree) &&
+                     read_plain_regex(ending, state_->tree);
+  state_->add_expression({ending + '$', std::string(key), Extent::kStart},
+                         plain, index, End::kLine);
+}
+
 bool PatternSet::empty() const {
   return state_->graph.empty() && state_->regexes.empty();
 }

@@ -27,6 +27,8 @@ class PatternSet {
   void add_glob(std::string_view pattern, std::size_t index);
   void add_megatron(std::string_view pattern, std::size_t index);
   void add_regex(std::string_view pattern, std::size_t index);
+  // HF PEFT's reading of a key of rank_pattern: `(.*\.)?(KEY)$` at the start.
+  void add_peft_key(std::string_view key, std::size_t index);
 
   bool empty() const;
   // The lowest index whose pattern matches the whole of `name`, or kNoHit.

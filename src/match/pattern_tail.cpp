@@ -1,12 +1,17 @@
 // Tails are found from the leaves of the tree backwards.
 #include "match/pattern_tail_internal.h"
 
+#include <cstring>
+
 namespace graft {
 namespace {
 
 using Edge = PatternGraph::Edge;
 using EdgeKind = PatternGraph::EdgeKind;
 constexpr std::uint32_t kNone = PatternGraph::kNone;
+
+constexpr std::uint32_t kUnknown = UINT32_MAX;
+constexpr std::uint32_t kNoText = UINT32_MAX - 1;
 
 // Asked one by one, so only a few for each star.
 constexpr std::size_t kMaxSuffixes = 2;
@@ -69,7 +74,34 @@ void PatternTails::find_suffixes(std::uint32_t star) {
   suffixes_[star] = std::move(of_any);
 }
 
-bool PatternTails::matches(std::uint32_t state, std::string_view rest) const {
+bool PatternTails::matches(std::uint32_t state, std::string_view rest) {
+  if (tails_[state].text == kUnknown) keep_text(state);
+  const std::uint32_t text = tails_[state].text;
+  if (text == kNoText) return matches_slowly(state, rest);
+  return std::memcmp(texts_.data() + text, rest.data(), rest.size()) == 0;
+}
+
+// One made of classes and the like has none.
+void PatternTails::keep_text(std::uint32_t state) {
+  Tail& tail = tails_[state];
+  tail.text = kNoText;
+  const std::size_t begin = texts_.size();
+  if (begin + tail.length >= kNoText) return;
+  for (std::uint32_t at = state; at != tail.end;) {
+    const Edge& edge = graph_.edges()[graph_.states()[at].edges];
+    const bool is_text = edge.kind == EdgeKind::kPoint && edge.value < 128;
+    if (!is_text && edge.kind != EdgeKind::kEmpty) {
+      texts_.resize(begin);
+      return;
+    }
+    if (is_text) texts_ += static_cast<char>(edge.value);
+    at = edge.target;
+  }
+  tail.text = static_cast<std::uint32_t>(begin);
+}
+
+bool PatternTails::matches_slowly(std::uint32_t state,
+                                  std::string_view rest) const {
   for (std::size_t at = 0; at < rest.size();) {
     const Edge& edge = graph_.edges()[graph_.states()[state].edges];
     if (takes_character(edge)) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,8 +20,9 @@ class PatternTails {
 
   // From `state`, exactly `length` characters to the end of a pattern.
   struct Tail {
-    std::uint32_t length = 0;  // 0: there is no such one way
-    std::uint32_t end = 0;     // the state where it ends
+    std::uint32_t length = 0;         // 0: there is no such one way
+    std::uint32_t end = 0;            // the state where it ends
+    std::uint32_t text = UINT32_MAX;  // where its text is kept, once asked for
   };
 
   explicit PatternTails(const PatternGraph& graph);
@@ -33,8 +35,9 @@ class PatternTails {
   std::uint32_t pattern(const Tail& tail) const {
     return graph_.accepts()[graph_.states()[tail.end].accepts].pattern;
   }
-  // `rest` is `length` bytes of ASCII.
-  bool matches(std::uint32_t state, std::string_view rest) const;
+  // `rest` is `length` bytes of ASCII. Not const: keeps the texts it was asked
+  // for.
+  bool matches(std::uint32_t state, std::string_view rest);
 
   // Edges of a star (by its index) that are followed by a tail: whether the
   // name ends with one is asked once, at its end.
@@ -45,10 +48,13 @@ class PatternTails {
 
  private:
   void find_tail(std::uint32_t state);
+  void keep_text(std::uint32_t state);
+  bool matches_slowly(std::uint32_t state, std::string_view rest) const;
   void find_suffixes(std::uint32_t star);
 
   const PatternGraph& graph_;
-  std::vector<Tail> tails_;                           // by state
+  std::vector<Tail> tails_;  // by state
+  std::string texts_;
   std::vector<std::vector<std::uint32_t>> suffixes_;  // by star
   std::vector<bool> is_suffix_;                       // by edge
 };

@@ -9,8 +9,6 @@
 namespace graft {
 namespace {
 
-using Extent = PatternRegex::Extent;
-
 // The first number after at least two parts of the name.
 constexpr const char* kAnyLayerPattern = R"(.*?\.[^.]*\.(?P<idx>\d+)\.)";
 
@@ -44,14 +42,26 @@ class CompiledPeftRule : public CompiledRule {
   std::optional<PeftTargets> by_name_;
 };
 
-// Compiles, or appends the problem and gives nothing. An entry stands for the
-// whole path, what is made from one for its start.
+// Compiles what is made from an entry, for the start of a path, or appends the
+// problem and gives nothing.
 std::optional<PatternRegex> try_compile(const std::string& pattern,
                                         const std::string& entry,
                                         std::vector<std::string>& problems) {
-  const Extent extent = pattern == entry ? Extent::kWhole : Extent::kStart;
   try {
-    return PatternRegex(pattern, extent, entry);
+    return PatternRegex(pattern, PatternRegex::Extent::kStart, entry);
+  } catch (const ConfigError& error) {
+    problems.emplace_back(error.what());
+    return std::nullopt;
+  }
+}
+
+// The same for an entry that stands for whole paths.
+std::optional<PatternSet> try_compile_whole(
+    const std::string& entry, std::vector<std::string>& problems) {
+  try {
+    PatternSet out;
+    out.add_regex(entry, 0);
+    return out;
   } catch (const ConfigError& error) {
     problems.emplace_back(error.what());
     return std::nullopt;
@@ -87,8 +97,7 @@ Excludes compile_excludes(const Rule& rule,
                           std::vector<std::string>& problems) {
   Excludes out;
   if (rule.peft.excludes_regex && rule.excludes.size() == 1) {
-    out.regex =
-        try_compile(rule.excludes.front(), rule.excludes.front(), problems);
+    out.regex = try_compile_whole(rule.excludes.front(), problems);
   } else {
     for (std::size_t i = 0; i < rule.excludes.size(); ++i) {
       out.endings[rule.excludes[i]].push_back(i);
@@ -118,13 +127,18 @@ std::vector<PatternRegex> compile_layers(const PeftFields& fields,
 }
 
 template <typename Value>
-std::vector<KeyedRegex<Value>> compile_keys(
+PatternKeys<Value> compile_keys(
     const std::vector<std::pair<std::string, Value>>& keys,
     std::vector<std::string>& problems) {
-  std::vector<KeyedRegex<Value>> out;
-  for (const auto& [key, value] : keys) {
-    auto regex = try_compile("(.*\\.)?(" + key + ")$", key, problems);
-    if (regex) out.push_back({key, std::move(*regex), value});
+  PatternKeys<Value> out;
+  out.rows = keys;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    out.texts[keys[i].first].push_back(i);
+    try {
+      out.patterns.add_peft_key(keys[i].first, i);
+    } catch (const ConfigError& error) {
+      problems.emplace_back(error.what());
+    }
   }
   return out;
 }
@@ -137,7 +151,7 @@ std::unique_ptr<CompiledRule> compile_peft_rule(
   PeftRule out{rule, {}, {}, {}, {}};
   if (rule.peft.targets_regex && !rule.targets.empty() &&
       !is_all_linear(rule.targets.front())) {
-    try_compile(rule.targets.front(), rule.targets.front(), problems);
+    try_compile_whole(rule.targets.front(), problems);
   }
   out.excludes = compile_excludes(rule, problems);
   out.layers_patterns = compile_layers(rule.peft, problems);

@@ -15,15 +15,16 @@
 
 namespace graft {
 
+// rank_pattern or alpha_pattern.
 template <typename Value>
-struct KeyedRegex {
-  std::string key;
-  PatternRegex regex;
-  Value value;
+struct PatternKeys {
+  std::vector<std::pair<std::string, Value>> rows;  // the file's order
+  PatternSet patterns;
+  EntryIndex texts;
 };
 
 struct Excludes {
-  std::optional<PatternRegex> regex;
+  std::optional<PatternSet> regex;
   EntryIndex endings;
   std::vector<std::pair<std::string, PatternRegex>> modules_to_save;
 };
@@ -32,8 +33,8 @@ struct PeftRule {
   Rule rule;
   Excludes excludes;
   std::vector<PatternRegex> layers_patterns;  // tried in order; empty: unused
-  std::vector<KeyedRegex<std::int64_t>> ranks;
-  std::vector<KeyedRegex<double>> alphas;
+  PatternKeys<std::int64_t> ranks;
+  PatternKeys<double> alphas;
 };
 
 // What takes a path out before targets are looked at, or nullopt. The excludes

@@ -30,28 +30,26 @@ std::optional<std::int64_t> layer_of(const PeftRule& rule,
 // The first key that matches; else the key that is the path itself, letter by
 // letter (PEFT looks it up so when no key matches as an expression); or null.
 template <typename Value>
-const KeyedRegex<Value>* find_key(const std::vector<KeyedRegex<Value>>& keys,
-                                  std::string_view path,
-                                  std::vector<bool>& used) {
-  const KeyedRegex<Value>* first = nullptr;
-  const KeyedRegex<Value>* same = nullptr;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const bool matches = keys[i].regex.matches(path);
-    if (matches && !first) first = &keys[i];
-    if (keys[i].key == path) same = &keys[i];
-    if (matches) used[i] = true;
+const std::pair<std::string, Value>* find_key(const PatternKeys<Value>& keys,
+                                              std::string_view path,
+                                              std::vector<bool>& used) {
+  std::vector<std::size_t> hits;
+  keys.patterns.collect(path, hits);
+  if (hits.empty()) {
+    const auto same = keys.texts.find(path);
+    if (same != keys.texts.end()) hits = {same->second.back()};
   }
-  if (!first && same) used[static_cast<std::size_t>(same - keys.data())] = true;
-  return first ? first : same;
+  for (const std::size_t hit : hits) used[hit] = true;
+  return hits.empty() ? nullptr
+                      : &keys.rows[*std::min_element(hits.begin(), hits.end())];
 }
 
 template <typename Value>
-void add_unused(const std::vector<KeyedRegex<Value>>& keys,
-                const std::vector<bool>& used, const std::string& field,
-                std::vector<std::string>& out) {
-  for (std::size_t i = 0; i < keys.size(); ++i) {
+void add_unused(const PatternKeys<Value>& keys, const std::vector<bool>& used,
+                const std::string& field, std::vector<std::string>& out) {
+  for (std::size_t i = 0; i < keys.rows.size(); ++i) {
     if (used[i]) continue;
-    out.push_back(field + " key '" + keys[i].key +
+    out.push_back(field + " key '" + keys.rows[i].first +
                   "' matches no adapted module and has no effect");
   }
 }
@@ -84,8 +82,8 @@ class PeftRun : public RuleRun {
                    std::vector<std::size_t> used;
                    return !excluded_by(rule_, path, used);
                  }),
-        rank_used_(rule.ranks.size(), false),
-        alpha_used_(rule.alphas.size(), false) {}
+        rank_used_(rule.ranks.rows.size(), false),
+        alpha_used_(rule.alphas.rows.size(), false) {}
 
   const std::vector<std::string>& entries() const override {
     return targets_.entries();
@@ -285,11 +283,11 @@ class PeftRun : public RuleRun {
       if (!path.ends_with("." + name)) continue;
       // PEFT writes this key itself, over one that a person wrote.
       const std::string key = ".*\\." + name;
-      if (!rank || rank->key == key) out.rank *= 2, rank = nullptr;
-      if (!alpha || alpha->key == key) out.alpha *= 2.0, alpha = nullptr;
+      if (!rank || rank->first == key) out.rank *= 2, rank = nullptr;
+      if (!alpha || alpha->first == key) out.alpha *= 2.0, alpha = nullptr;
     }
-    if (rank) out.rank = rank->value;
-    if (alpha) out.alpha = alpha->value;
+    if (rank) out.rank = rank->second;
+    if (alpha) out.alpha = alpha->second;
     return out;
   }
 
@@ -324,7 +322,7 @@ std::optional<std::string> excluded_by(const PeftRule& rule,
                                        std::vector<std::size_t>& used) {
   const Excludes& excludes = rule.excludes;
   std::vector<std::size_t> hits;
-  if (excludes.regex && excludes.regex->matches(path)) hits.push_back(0);
+  if (excludes.regex) excludes.regex->collect(path, hits);
   add_dotted_endings(excludes.endings, path, hits);
   if (!hits.empty()) {
     used.insert(used.end(), hits.begin(), hits.end());

@@ -12,6 +12,8 @@
 namespace graft {
 namespace {
 
+constexpr std::size_t kNoHit = PatternSet::kNoHit;
+
 // From this many list entries on, PEFT replaces them by fewer endings.
 constexpr std::size_t kCondensedFrom = 20;
 
@@ -148,8 +150,7 @@ PeftTargets::PeftTargets(const Rule& rule, const Inventory* inventory,
   }
   const bool converted = packed && convert_experts(*inventory, regex, allows);
   if (!converted && regex && !is_all_linear(entries_.front())) {
-    regex_ = std::make_unique<PatternRegex>(entries_.front(),
-                                            PatternRegex::Extent::kWhole);
+    regex_.emplace().add_regex(entries_.front(), 0);
     return;
   }
   if (!converted) add_list();
@@ -195,10 +196,11 @@ bool PeftTargets::convert_experts(const Inventory& inventory, bool regex,
       for (const std::string& name : linear_names(inventory)) add(name, i);
       for (const auto& row : words.rows) add(row.layer, i);
     } else if (regex) {
-      const PatternRegex whole(entries_[i], PatternRegex::Extent::kWhole);
+      PatternSet whole;
+      whole.add_regex(entries_[i], 0);
       const auto names =
           resolve_string_target(words, inventory, [&](std::string_view path) {
-            return allows(path) && whole.matches(path);
+            return allows(path) && whole.first_hit(path) != kNoHit;
           });
       for (const std::string& name : names) add(name, i);
       if (names.empty()) return false;
@@ -241,11 +243,11 @@ void PeftTargets::condense(const Inventory& inventory) {
 
 std::vector<std::size_t> PeftTargets::hits(const ModuleInfo& info,
                                            std::string_view path) const {
-  if (regex_) {
-    return regex_->matches(path) ? std::vector<std::size_t>{0}
-                                 : std::vector<std::size_t>{};
-  }
   std::vector<std::size_t> hits;
+  if (regex_) {
+    if (regex_->first_hit(path) != kNoHit) hits.push_back(0);
+    return hits;
+  }
   add_dotted_endings(by_text_, path, hits);
   if (is_body_linear(info))
     hits.insert(hits.end(), all_linear_.begin(), all_linear_.end());

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -68,7 +69,7 @@ class PeftTargets {
   std::size_t target_count_ = 0;  // of entries_, before the parameters
   std::vector<PeftEntry> parameters_;
   std::vector<std::string> fused_;
-  std::unique_ptr<PatternRegex> regex_;  // the one entry, when it is a string
+  std::optional<PatternSet> regex_;  // the one entry, when it is a string
   EntryIndex by_text_;
   std::vector<std::size_t> all_linear_;
   bool has_linear_ = true;  // a layer that all-linear takes

@@ -103,8 +103,12 @@ class PlanTable {
       if (!report.adapt) add_held(report);
     }
     add_sites("every linear layer", without_entry(), nullptr);
-    return title() + '\n' + table_.str() + unmatched() + '\n' + totals() +
-           exclusions() + warnings();
+    const std::string table = table_.str();
+    const std::string missed = unmatched();
+    const bool both = !table.empty() && !missed.empty();
+    return title() + '\n' + table + (both ? "\n" : "") + missed +
+           (table.empty() && missed.empty() ? "" : "\n") + totals() +
+           full_copies() + exclusions() + warnings();
   }
 
  private:
@@ -221,7 +225,7 @@ class PlanTable {
         out += wrap_text(unmatched_sentence(report), 2) + '\n';
       }
     }
-    return out.empty() ? out : '\n' + out;
+    return out;
   }
 
   std::string totals() const {
@@ -236,6 +240,14 @@ class PlanTable {
              " % of the base's " + with_separators(plan_.base_parameters);
     }
     return out + '\n';
+  }
+
+  std::string full_copies() const {
+    if (plan_.full_copies.empty()) return "";
+    return wrap_text("trained in full (modules_to_save): " +
+                         folded_labels(plan_.full_copies),
+                     2) +
+           '\n';
   }
 
   std::string exclusions() const {

@@ -144,7 +144,7 @@ class Selection {
     for (const ParameterHit& hit : runs_[rule]->parameter_hits()) {
       add_parameter_site(rule, hit);
     }
-    append(runs_[rule]->full_copies(), plan_.full_copies);
+    add_full_copies(runs_[rule]->full_copies(), plan_);
     if (auto empty = runs_[rule]->empty_rule()) {
       empty->rule = rule;
       plan_.empty_rules.push_back(*std::move(empty));

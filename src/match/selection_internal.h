@@ -34,6 +34,8 @@ std::vector<std::vector<HitTrace>> trace_modules(
 // A report for each entry of a rule.
 void add_reports(std::size_t rule, const Rule& written,
                  const std::vector<std::string>& entries, Plan& plan);
+// Each module once, whatever number of rules ask for it.
+void add_full_copies(std::vector<std::string> more, Plan& plan);
 // Takes out what a later rule adapts after all, and what is said twice.
 void drop_outdated_exclusions(Plan& plan);
 void warn_of_shadowed_entries(Plan& plan);

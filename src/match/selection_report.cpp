@@ -1,4 +1,5 @@
 // What a plan says beside its sites: entries, exclusions, warnings.
+#include <algorithm>
 #include <set>
 #include <string>
 #include <unordered_set>
@@ -17,6 +18,14 @@ void add_reports(std::size_t rule, const Rule& written,
     report.entry = entries[i];
     report.adapt = written.adapt;
     if (i < written.places.size()) report.place = written.places[i];
+  }
+}
+
+void add_full_copies(std::vector<std::string> more, Plan& plan) {
+  for (std::string& path : more) {
+    auto& known = plan.full_copies;
+    if (std::find(known.begin(), known.end(), path) != known.end()) continue;
+    known.push_back(std::move(path));
   }
 }
 

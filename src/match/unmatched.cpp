@@ -4,6 +4,7 @@
 #include "graft/match/plan.h"
 #include "match/entry_set_internal.h"
 #include "match/suggestion_text_internal.h"
+#include "match/text_table_internal.h"
 
 namespace graft {
 namespace {
@@ -19,7 +20,7 @@ std::string suggestion_text(const EntryReport& report) {
     out += report.suggestions[i];
     if (i >= report.suggestion_counts.size()) continue;
     const std::size_t count = report.suggestion_counts[i];
-    out += " (" + std::to_string(count);
+    out += " (" + with_separators(count);
     if (i == 0) out += count == 1 ? " module" : " modules";
     out += ')';
   }
@@ -55,7 +56,7 @@ std::string quoted_entry(const EntryReport& report) {
 std::string unmatched_sentence(const EntryReport& report) {
   std::string out = quoted_entry(report) + " selects no module";
   if (report.excluded > 0) {
-    out += ": all " + std::to_string(report.excluded) +
+    out += ": all " + with_separators(report.excluded) +
            " that it hits are excluded";
   } else if (!report.refusal.empty()) {
     out += ": " + report.refusal + ", and only linear layers take adapters";

@@ -3,15 +3,13 @@
 #include "graft/peft/module_matcher.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "graft/base/error.h"
 #include "graft/peft/layer_kind.h"
+#include "peft/live_entries_internal.h"
 
 namespace graft {
 namespace {
-
-constexpr std::string_view kAllLinear = "all-linear";
 
 std::optional<std::string> full_name_of(
     std::optional<std::string_view> name,
@@ -26,56 +24,24 @@ std::optional<std::string> full_name_of(
   return std::string(*name);
 }
 
-NamePattern compile(PatternSyntax syntax, const std::string& text) {
-  switch (syntax) {
-    case PatternSyntax::kMegatron:
-      return NamePattern::megatron(text);
-    case PatternSyntax::kPeft:
-      return NamePattern::peft_suffix(text);
-    case PatternSyntax::kGlob:
-      break;
-  }
-  return NamePattern::glob(text);
-}
-
 }  // namespace
 
-// Patterns compiled so far, by their text: fields may change at any time, so a
-// text that is new compiles when it is first tried.
+// The lists as they were when a module was last asked about: fields may change
+// at any time.
 struct ModuleMatcher::Compiled {
-  struct Question {
-    const torch::nn::Module& module;
-    std::optional<std::string_view> name;
-    const std::optional<std::string>& full_name;
-    bool te_available;
-  };
+  LiveEntries mapping;
+  std::vector<std::string> mapping_keys;
+  LiveEntries targets;
+  LiveEntries excludes;
 
-  bool matches(PatternSyntax wanted, const std::string& text,
-               std::string_view full_name) {
-    if (wanted != syntax) {
-      patterns.clear();
-      syntax = wanted;
+  const std::vector<std::string>& keys_of(const CanonicalMapping& mapped) {
+    if (!std::ranges::equal(mapped, mapping_keys, {},
+                            &CanonicalMapping::Value::first)) {
+      mapping_keys.clear();
+      for (const auto& [key, components] : mapped) mapping_keys.push_back(key);
     }
-    auto found = patterns.find(text);
-    if (found == patterns.end()) {
-      found = patterns.emplace(text, compile(syntax, text)).first;
-    }
-    return found->second.matches(full_name);
+    return mapping_keys;
   }
-
-  bool hits(PatternSyntax wanted, const std::string& text,
-            const Question& question) {
-    if (question.name && *question.name == text) return true;
-    if (text == kAllLinear) {
-      return is_linear_kind(layer_kind_of(question.module),
-                            question.te_available) &&
-             !is_output_head(question.module);
-    }
-    return question.full_name && matches(wanted, text, *question.full_name);
-  }
-
-  PatternSyntax syntax = PatternSyntax::kGlob;
-  std::unordered_map<std::string, NamePattern> patterns;
 };
 
 Logger& module_matcher_logger() {
@@ -106,24 +72,15 @@ std::optional<Match> ModuleMatcher::match(
     const torch::nn::Module& m, std::optional<std::string_view> name,
     std::optional<std::string_view> prefix) {
   const std::optional<std::string> full_name = full_name_of(name, prefix);
-  const Compiled::Question question{m, name, full_name, te_available};
+  const LiveQuestion question{m, name, full_name, te_available};
   if (!canonical_mapping.empty()) {
     require_no_excludes("canonical_mapping");
-    for (const auto& [pattern, components] : canonical_mapping) {
-      if (compiled_->hits(syntax, pattern, question)) {
-        return hit(pattern, full_name);
-      }
-    }
-    return std::nullopt;
+    const auto& keys = compiled_->keys_of(canonical_mapping);
+    return first_hit(compiled_->mapping, keys, question);
   }
   if (target_modules && !target_modules->empty()) {
     require_no_excludes("target_modules");
-    for (const std::string& pattern : *target_modules) {
-      if (compiled_->hits(syntax, pattern, question)) {
-        return hit(pattern, full_name);
-      }
-    }
-    return std::nullopt;
+    return first_hit(compiled_->targets, *target_modules, question);
   }
   return match_not_excluded(m, name, full_name);
 }
@@ -131,17 +88,22 @@ std::optional<Match> ModuleMatcher::match(
 std::optional<Match> ModuleMatcher::match_not_excluded(
     const torch::nn::Module& m, std::optional<std::string_view> name,
     const std::optional<std::string>& full_name) {
-  for (const std::string& pattern : exclude_modules) {
-    if (name && *name == pattern) return std::nullopt;
-  }
-  for (const std::string& pattern : exclude_modules) {
-    if (full_name && compiled_->matches(syntax, pattern, *full_name)) {
-      return std::nullopt;
-    }
+  compiled_->excludes.update(exclude_modules, syntax);
+  if (compiled_->excludes.excludes({m, name, full_name, te_available})) {
+    return std::nullopt;
   }
   if (!is_linear_kind(layer_kind_of(m), te_available)) return std::nullopt;
   if (name) return hit(std::string(*name), full_name);
   return Match{std::nullopt, full_name};
+}
+
+std::optional<Match> ModuleMatcher::first_hit(
+    LiveEntries& compiled, const std::vector<std::string>& entries,
+    const LiveQuestion& question) {
+  compiled.update(entries, syntax);
+  const std::size_t first = compiled.first_hit(question);
+  if (first == LiveEntries::kNoHit) return std::nullopt;
+  return hit(entries[first], question.full_name);
 }
 
 Match ModuleMatcher::hit(const std::string& pattern,

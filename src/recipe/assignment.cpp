@@ -95,19 +95,32 @@ YAML::Node split_list(std::string_view text) {
     }
   }
   list.push_back(item);
+  return list;
+}
+
+// One item stands alone: the text of a list that may be one.
+YAML::Node text_or_list(std::string_view text) {
+  const YAML::Node list = split_list(text);
   return list.size() == 1 ? list[0] : list;
 }
 
-bool takes_entries(std::string_view key) {
-  return key == "adapter.targets" || key == "adapter.exclude";
+// May be typed a,b,c.
+bool takes_list(std::string_view key) {
+  static constexpr std::string_view kKeys[] = {"adapter.targets",
+                                               "adapter.exclude",
+                                               "adapter.layers_to_transform",
+                                               "adapter.layers_pattern",
+                                               "adapter.target_parameters",
+                                               "adapter.modules_to_save",
+                                               "training.betas"};
+  return std::ranges::find(kKeys, key) != std::end(kKeys);
 }
 
 YAML::Node setting_node(const Setting& setting) {
-  if (takes_entries(setting.key) && !setting.value.starts_with('[')) {
-    return split_list(setting.value);
-  }
-  if (setting.key == "training.betas" && !setting.value.starts_with('[')) {
-    return split_list(setting.value);
+  if (takes_list(setting.key) && !setting.value.starts_with('[')) {
+    return setting.key == "adapter.target_parameters"
+               ? split_list(setting.value)
+               : text_or_list(setting.value);
   }
   // Texts and paths are taken as typed: "a: b" is a file name here.
   if (!setting.value.starts_with('[') && !setting.value.starts_with('{')) {
@@ -116,11 +129,11 @@ YAML::Node setting_node(const Setting& setting) {
   return YAML::Load(setting.value);
 }
 
-// Null without any.
-YAML::Node targets_of(const YAML::Node& rule) {
+// Undefined without any.
+YAML::Node value_of(const YAML::Node& rule, std::string_view key) {
   for (const auto& entry : rule) {
     if (!rule.IsMap() || !entry.first.IsScalar()) continue;
-    if (entry.first.Scalar() == "targets") return entry.second;
+    if (entry.first.Scalar() == key) return entry.second;
   }
   return YAML::Node(YAML::NodeType::Undefined);
 }
@@ -143,6 +156,18 @@ void check_adapt(const AdapterSelection& rule,
     if (!is_setting_key(key)) continue;
     problems.add(place, "in a rule: " + key + " has no meaning beside " +
                             "adapt: false");
+  }
+}
+
+// Keys that syntax peft alone has are taken over by rules of that syntax.
+void check_peft_keys(AdapterSelection& rule, const std::set<std::string>& seen,
+                     const std::string& place, Problems& problems) {
+  if (rule.syntax == PatternSyntax::kPeft) return;
+  rule.peft = {};
+  rule.target_parameters = {};
+  for (const std::string& key : seen) {
+    if (!is_peft_key(key)) continue;
+    problems.add(place, "in a rule: " + peft_key_problem(key, rule.syntax));
   }
 }
 
@@ -170,7 +195,8 @@ void parse_rule(const YAML::Node& node, const std::string& place,
     }
   }
   check_adapt(rule, seen, place, problems);
-  if (!seen.contains("targets")) {
+  check_peft_keys(rule, seen, place, problems);
+  if (!seen.contains("targets") && !seen.contains("target_parameters")) {
     problems.add(place, "a rule needs targets");
   }
 }
@@ -283,12 +309,17 @@ std::vector<AdapterSelection> parse_rules(const Assignment& rules,
   for (const YAML::Node& node : rules.node) {
     const std::string place =
         rules.from_file ? line_place(name, node.Mark()) : rules.place;
-    out.push_back(base);
-    parse_rule(node, place, out.back(), problems);
-    if (const YAML::Node targets = targets_of(node)) {
-      out.back().targets.places =
-          entry_places({"", targets, place, rules.from_file});
-    }
+    AdapterSelection& rule = out.emplace_back(base);
+    rule.targets = {};
+    rule.target_parameters = {};
+    parse_rule(node, place, rule, problems);
+    const auto places_of = [&](std::string_view key) {
+      const YAML::Node value = value_of(node, key);
+      return value ? entry_places({"", value, place, rules.from_file})
+                   : std::vector<std::string>();
+    };
+    rule.targets.places = places_of("targets");
+    rule.target_parameters.places = places_of("target_parameters");
   }
   return out;
 }

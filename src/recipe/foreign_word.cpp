@@ -39,9 +39,11 @@ constexpr std::string_view kDtype =
     "graft has compute.dtype: auto | fp32 | native";
 constexpr std::string_view kCheckpointing =
     "graft calls it compute.checkpoint_activations";
-constexpr std::string_view kRules = "graft uses adapter.rules for it";
 constexpr std::string_view kLayers =
-    "graft selects layers by patterns: targets: [\"*.layers.{0..3}.*\"]";
+    "graft selects layers by patterns, targets: [\"*.layers.{0..3}.*\"], or in "
+    "syntax peft by adapter.layers_to_transform";
+constexpr std::string_view kCopies =
+    "graft calls it adapter.modules_to_save, in syntax peft";
 
 constexpr Words kWords[] = {
     {"adapt", "a rule has it: rules: [{targets: [...], adapt: false}]"},
@@ -67,15 +69,12 @@ constexpr Words kWords[] = {
     {"init_lora_weights", "graft calls it adapter.init"},
     {"peft_init_lora_weights", "graft calls it adapter.init"},
     {"lora_A_init_method", "graft calls it adapter.init"},
-    {"rank_pattern", kRules},
-    {"alpha_pattern", kRules},
-    {"layers_to_transform", kLayers},
     {"lora_layers_to_transform", kLayers},
-    {"layers_pattern", kLayers},
     {"lora_layers", kLayers},
     {"num_layers", kLayers},
-    {"modules_to_save", "it is not built in this version"},
-    {"lora_modules_to_save", "it is not built in this version"},
+    {"lora_modules_to_save", kCopies},
+    {"lora_target_parameters",
+     "graft calls it adapter.target_parameters, in syntax peft"},
     {"peft_type", "graft calls it adapter.kind"},
     {"fine_tune_type", "graft calls it method and adapter.kind"},
     {"adapter_type", "graft calls it adapter.kind"},

@@ -48,6 +48,10 @@ const std::vector<OptionRow<AdapterSelection>>& selection_rows();
 const OptionRow<AdapterSelection>& adapt_row();
 // Keys that say what a hit gets: they mean nothing beside adapt: false.
 bool is_setting_key(std::string_view key);
+// Keys of HF PEFT's that only syntax peft has.
+bool is_peft_key(std::string_view key);
+// "needs syntax: peft, got glob. ...", with what says it in the others.
+std::string peft_key_problem(std::string_view key, PatternSyntax syntax);
 // Rules without `targets` beside them select alone only if one of them adapts.
 bool some_rule_adapts(const AdapterOptions& options);
 

@@ -286,11 +286,13 @@ std::string OptionInfo::flag() const {
 }
 
 const std::vector<OptionInfo>& recipe_options() {
+  static const std::string kLastOfAdapter =
+      "adapter." + std::string(recipe::selection_rows().back().info.key);
   static const std::vector<OptionInfo> options = [] {
     std::vector<OptionInfo> out;
     for (const auto& row : recipe::option_rows()) {
       out.push_back(row.info);
-      if (row.info.key == "adapter.init") {
+      if (row.info.key == kLastOfAdapter) {
         out.push_back({recipe::kRulesKey, "list of mappings",
                        "Rules that come first, each with targets and any of "
                        "the keys above, or adapt: false.",

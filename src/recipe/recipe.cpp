@@ -58,6 +58,30 @@ void resolve_path(std::string& path, recipe::PathKind kind,
   path = joined.string();
 }
 
+void apply_places(const Assignments& all, AdapterOptions& out) {
+  const auto targets = all.find("adapter.targets");
+  out.targets_written = targets != all.end();
+  if (targets != all.end()) {
+    out.base.targets.places = recipe::entry_places(targets->second);
+  }
+  const auto parameters = all.find("adapter.target_parameters");
+  if (parameters == all.end()) return;
+  out.base.target_parameters.places = recipe::entry_places(parameters->second);
+}
+
+void check_peft_keys(const Assignments& all, PatternSyntax syntax,
+                     Problems& problems) {
+  if (syntax == PatternSyntax::kPeft) return;
+  constexpr std::string_view kSection = "adapter.";
+  for (const auto& [key, value] : all) {
+    if (!key.starts_with(kSection)) continue;
+    const std::string_view word = std::string_view(key).substr(kSection.size());
+    if (!recipe::is_peft_key(word)) continue;
+    problems.add(value.place,
+                 "adapter." + recipe::peft_key_problem(word, syntax));
+  }
+}
+
 void apply(const Assignments& all, const fs::path& folder, Recipe& out,
            Problems& problems) {
   for (const auto& row : recipe::option_rows()) {
@@ -74,11 +98,8 @@ void apply(const Assignments& all, const fs::path& folder, Recipe& out,
       problems.add(value.place, value.key + ": " + problem.text);
     }
   }
-  const auto targets = all.find("adapter.targets");
-  out.adapter.targets_written = targets != all.end();
-  if (targets != all.end()) {
-    out.adapter.base.targets.places = recipe::entry_places(targets->second);
-  }
+  apply_places(all, out.adapter);
+  check_peft_keys(all, out.adapter.base.syntax, problems);
   const auto rules = all.find(std::string(recipe::kRulesKey));
   if (rules != all.end()) {
     out.adapter.rules =

@@ -6,10 +6,16 @@
 namespace graft {
 namespace {
 
+bool is_left_out(const AdapterSelection& rule, std::string_view key) {
+  if (!rule.adapt && recipe::is_setting_key(key)) return true;
+  if (key == "targets") return rule.targets.entries.empty();
+  return rule.syntax != PatternSyntax::kPeft && recipe::is_peft_key(key);
+}
+
 std::string rule_text(const AdapterSelection& rule) {
   std::string out;
   for (const auto& row : recipe::selection_rows()) {
-    if (!rule.adapt && recipe::is_setting_key(row.info.key)) continue;
+    if (is_left_out(rule, row.info.key)) continue;
     out += (out.empty() ? "" : ", ") + std::string(row.info.key) + ": " +
            row.print(rule);
   }
@@ -25,12 +31,18 @@ std::string rules_text(const std::vector<AdapterSelection>& rules) {
   return "[" + out + "]";
 }
 
-// Targets that nobody wrote stay unwritten beside rules: they select nothing.
-// Full training has no adapter.
+// Targets that nobody wrote stay unwritten beside rules or parameters: they
+// select nothing. Full training has no adapter.
 bool is_unwritten(const Recipe& recipe, std::string_view key) {
-  if (recipe.method == "full" && key.starts_with("adapter.")) return true;
-  return key == "adapter.targets" && !recipe.adapter.targets_written &&
-         recipe::some_rule_adapts(recipe.adapter);
+  constexpr std::string_view kSection = "adapter.";
+  if (!key.starts_with(kSection)) return false;
+  if (recipe.method == "full") return true;
+  key.remove_prefix(kSection.size());
+  const AdapterOptions& adapter = recipe.adapter;
+  if (key != "targets") return is_left_out(adapter.base, key);
+  return !adapter.targets_written &&
+         (recipe::some_rule_adapts(adapter) ||
+          !adapter.base.target_parameters.entries.empty());
 }
 
 }  // namespace

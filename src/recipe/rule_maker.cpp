@@ -8,6 +8,16 @@
 namespace graft {
 namespace {
 
+// They are reported behind the targets.
+void add_parameters(const EntryList& parameters, Rule& rule) {
+  rule.peft.target_parameters = parameters.entries;
+  // No targets are none here, not the family's defaults.
+  rule.peft.targets_listed = rule.targets.empty();
+  rule.places.resize(rule.targets.size());
+  rule.places.insert(rule.places.end(), parameters.places.begin(),
+                     parameters.places.end());
+}
+
 Rule make_rule(const AdapterSelection& selection, bool written) {
   const bool is_peft = selection.syntax == PatternSyntax::kPeft;
   Rule rule;
@@ -17,6 +27,10 @@ Rule make_rule(const AdapterSelection& selection, bool written) {
   rule.adapt = selection.adapt;
   rule.syntax = selection.syntax;
   rule.adapter = selection.settings;
+  if (is_peft) {
+    rule.peft = selection.peft;
+    add_parameters(selection.target_parameters, rule);
+  }
   rule.peft.targets_regex =
       is_peft && selection.targets.is_text &&
       selection.targets.entries != std::vector<std::string>{"all-linear"};
@@ -37,8 +51,12 @@ std::vector<Rule> make_rules(const AdapterOptions& options) {
   for (const AdapterSelection& rule : options.rules) {
     rules.push_back(make_rule(rule, true));
   }
-  if (options.targets_written || !recipe::some_rule_adapts(options)) {
-    rules.push_back(make_rule(options.base, options.targets_written));
+  const bool parameters = !options.base.target_parameters.entries.empty();
+  if (options.targets_written || parameters ||
+      !recipe::some_rule_adapts(options)) {
+    AdapterSelection base = options.base;
+    if (parameters && !options.targets_written) base.targets = {};
+    rules.push_back(make_rule(base, options.targets_written || parameters));
   }
   return rules;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <span>
 
 #include "graft/base/edit_distance.h"
@@ -158,6 +159,8 @@ EntryList EntryListCodec::parse(const YAML::Node& node) const {
     for (const YAML::Node& item : node) {
       out.entries.push_back(scalar_text(item, "a name or a pattern"));
     }
+  } else if (!takes_text && node.IsScalar()) {
+    refuse(node.Scalar(), "a list of names");
   } else if (!(may_be_empty && node.IsNull())) {
     out.entries = {scalar_text(node, kExpected)};
     out.is_text = true;
@@ -180,6 +183,56 @@ std::string EntryListCodec::print(const EntryList& value) const {
     out += (out.empty() ? "" : ", ") + yaml_text(entry);
   }
   return "[" + out + "]";
+}
+
+std::optional<LayerListCodec::Layers> LayerListCodec::parse(
+    const YAML::Node& node) const {
+  if (node.IsNull()) return std::nullopt;
+  constexpr IntegerCodec kLayer;
+  if (!node.IsSequence()) return Layers{kLayer.parse(node)};
+  Layers out;
+  for (const YAML::Node& item : node) out.push_back(kLayer.parse(item));
+  if (out.empty()) {
+    throw ValueProblem{"got an empty list, expected at least one layer"};
+  }
+  return out;
+}
+
+std::string LayerListCodec::print(const std::optional<Layers>& value) const {
+  if (!value) return "null";
+  std::string out;
+  for (const std::int64_t layer : *value) {
+    out += (out.empty() ? "" : ", ") + std::to_string(layer);
+  }
+  return "[" + out + "]";
+}
+
+std::vector<std::string> NameListCodec::parse(const YAML::Node& node) const {
+  return EntryListCodec{true}.parse(node).entries;
+}
+
+std::string NameListCodec::print(const std::vector<std::string>& value) const {
+  return EntryListCodec{true}.print({value, false, {}});
+}
+
+std::vector<std::pair<std::string, YAML::Node>> keyed_nodes(
+    const YAML::Node& node) {
+  std::vector<std::pair<std::string, YAML::Node>> out;
+  if (node.IsNull()) return out;
+  if (!node.IsMap()) {
+    throw ValueProblem{
+        "expected a mapping, {q_proj: 8, \"layers.0.k_proj\": 4}"};
+  }
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    std::string key = scalar_text(entry.first, "a name or an expression");
+    if (key.empty()) throw ValueProblem{"a key is empty"};
+    if (!seen.insert(key).second) {
+      throw ValueProblem{"key " + in_quotes(key) + " is given twice"};
+    }
+    out.emplace_back(std::move(key), entry.second);
+  }
+  return out;
 }
 
 std::pair<double, double> BetasCodec::parse(const YAML::Node& node) const {

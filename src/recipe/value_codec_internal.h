@@ -88,8 +88,53 @@ struct OptionalCodec {
 
 struct EntryListCodec {
   bool may_be_empty = false;
+  bool takes_text = true;  // one entry without a list around it
   EntryList parse(const YAML::Node& node) const;
   std::string print(const EntryList& value) const;
+};
+
+// A number or a list; nullopt is `null`.
+struct LayerListCodec {
+  using Layers = std::vector<std::int64_t>;
+  std::optional<Layers> parse(const YAML::Node& node) const;
+  std::string print(const std::optional<Layers>& value) const;
+};
+
+// A name or a list; none is `null` or [].
+struct NameListCodec {
+  std::vector<std::string> parse(const YAML::Node& node) const;
+  std::string print(const std::vector<std::string>& value) const;
+};
+
+// The keys and values of a mapping, in its order; none is `null` or {}.
+std::vector<std::pair<std::string, YAML::Node>> keyed_nodes(
+    const YAML::Node& node);
+
+template <typename Codec>
+struct KeyedCodec {
+  Codec codec;
+  using Value = decltype(Codec().parse(YAML::Node()));
+  using Values = std::vector<std::pair<std::string, Value>>;
+
+  Values parse(const YAML::Node& node) const {
+    Values out;
+    for (const auto& [key, value] : keyed_nodes(node)) {
+      try {
+        out.emplace_back(key, codec.parse(value));
+      } catch (const ValueProblem& problem) {
+        throw ValueProblem{"'" + key + "': " + problem.text};
+      }
+    }
+    return out;
+  }
+  std::string print(const Values& values) const {
+    std::string out;
+    for (const auto& [key, value] : values) {
+      out += (out.empty() ? "" : ", ") + yaml_text(key) + ": " +
+             codec.print(value);
+    }
+    return "{" + out + "}";
+  }
 };
 
 struct BetasCodec {

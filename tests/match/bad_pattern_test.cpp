@@ -99,6 +99,22 @@ TEST(BadPattern, a_hundred_thousand_are_one_automaton) {
   EXPECT_FALSE(selector.match_one(0, "up_proj", "m.8.experts.777.up_proj"));
 }
 
+TEST(BadPattern, a_hundred_thousand_malformed_are_told_in_few_words) {
+  std::vector<std::string> patterns;
+  for (int i = 0; i < 100'000; ++i) {
+    patterns.push_back("*.layers." + std::to_string(i) + ".[0-");
+  }
+  try {
+    Selector::compile({make_rule(patterns)});
+    FAIL();
+  } catch (const ConfigError& error) {
+    const std::string text = error.what();
+    EXPECT_THAT(text, testing::HasSubstr("'*.layers.0.[0-'"));
+    EXPECT_THAT(text, testing::HasSubstr("and 99980 more"));
+    EXPECT_LT(text.size(), 10'000u);
+  }
+}
+
 TEST(BadPattern, catastrophic_ones_end_within_a_second) {
   const std::string name = std::string(5000, 'a') + "bc";
   const auto start = std::chrono::steady_clock::now();

@@ -46,6 +46,9 @@ TEST(Unmatched, suggests_what_was_meant) {
        "Nearest: model.layers.1.mlp.up_proj (1 module), up_proj (2)"},
       {"*.self_atn.*", "Nearest: *.self_attn.* (8 modules)."},
       {"w2", "Nearest: down_proj (2 modules)"},
+      {"*.layers.{40..}.mlp.*", "Nearest: *.layers.{0..1}.mlp.* (8 modules)."},
+      {"model.layers.7.mlp.up_proj",
+       "Nearest: model.layers.{0..1}.mlp.up_proj (2 modules)."},
       {"*.self_attn.q_porj", "Nearest: *.self_attn.q_proj (2 modules)"},
       {"zzzzzzzzzzzz",
        "selects no module. Fix the entry, or set "

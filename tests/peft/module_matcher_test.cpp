@@ -60,6 +60,63 @@ TEST(ModuleMatcher, tries_a_malformed_pattern_only_when_it_comes_to_it) {
   EXPECT_FALSE(matcher.match(linear).has_value());
 }
 
+TEST(ModuleMatcher, comes_to_a_malformed_pattern_in_the_order_of_the_list) {
+  ModuleMatcher matcher;
+  matcher.target_modules = {{"*.a", "{b", "*.c", "c"}};
+  EXPECT_TRUE(hits(matcher, "a", "x"));
+  EXPECT_THROW(hits(matcher, "c", "x"), ConfigError);
+  matcher.target_modules = std::nullopt;
+  matcher.exclude_modules = {"*.a", "[", "c"};
+  EXPECT_FALSE(hits(matcher, "a", "x"));
+  EXPECT_FALSE(hits(matcher, "c", "x"));
+  EXPECT_THROW(hits(matcher, "d", "x"), ConfigError);
+}
+
+TEST(ModuleMatcher, reads_kinds) {
+  ModuleMatcher matcher;
+  matcher.target_modules = {{"kind=expert:*.up", "kind=attention"}};
+  EXPECT_TRUE(hits(matcher, "up", "layers.0.mlp.experts.3"));
+  EXPECT_FALSE(hits(matcher, "up", "layers.0.mlp"));
+  EXPECT_FALSE(hits(matcher, "down", "layers.0.mlp.experts.3"));
+  EXPECT_TRUE(hits(matcher, "q", "layers.0.self_attn"));
+  // What is no layer is of no kind, wherever it stands.
+  const auto list = test::make_stand_in("module_list");
+  EXPECT_FALSE(matcher.match(*list, "q", "layers.0.self_attn"));
+  matcher.target_modules = {{"kind=linear"}};
+  EXPECT_TRUE(hits(matcher, "q", "x"));
+  matcher.target_modules = {{"kind=atention"}};
+  EXPECT_THROW(hits(matcher, "q", "x"), ConfigError);
+  matcher.target_modules = std::nullopt;
+  matcher.exclude_modules = {"kind=attention"};
+  EXPECT_FALSE(hits(matcher, "q", "layers.0.self_attn"));
+  EXPECT_TRUE(hits(matcher, "up", "layers.0.mlp"));
+  // Only glob has them.
+  matcher.syntax = PatternSyntax::kMegatron;
+  EXPECT_TRUE(hits(matcher, "q", "layers.0.self_attn"));
+}
+
+TEST(ModuleMatcher, gives_the_first_of_many_patterns) {
+  ModuleMatcher matcher;
+  Names patterns;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string number = std::to_string(i);
+    patterns.push_back(i % 3 == 0   ? "*.layers." + number + ".*"
+                       : i % 3 == 1 ? "linear_" + number
+                                    : "layers.{" + number + "..}.b");
+  }
+  matcher.target_modules = patterns;
+  const nn::Linear linear(1, 1, false);
+  const auto pattern_of = [&](const std::string& name,
+                              const std::string& prefix) {
+    return matcher.match(linear, name, prefix)->pattern.value();
+  };
+  EXPECT_EQ(pattern_of("linear_7", "x"), "linear_7");
+  EXPECT_EQ(pattern_of("b", "layers.4"), "layers.{2..}.b");
+  EXPECT_EQ(pattern_of("linear_400", "m.layers.300"), "*.layers.300.*");
+  EXPECT_EQ(pattern_of("linear_100", "m.layers.300"), "linear_100");
+  EXPECT_FALSE(matcher.match(linear, "c", "layers.4"));
+}
+
 TEST(ModuleMatcher, all_linear_is_every_linear_but_the_output_head) {
   for (const PatternSyntax syntax :
        {PatternSyntax::kGlob, PatternSyntax::kMegatron, PatternSyntax::kPeft}) {

@@ -57,6 +57,8 @@ struct PeftFields {
   std::vector<std::string> modules_to_save;
   // Parameters by name (equal, or a dotted ending), without their modules.
   std::vector<std::string> target_parameters;
+
+  bool operator==(const PeftFields&) const = default;
 };
 
 struct Rule {

@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "graft/base/logger.h"
-#include "graft/match/name_pattern.h"
 #include "graft/match/rule.h"
 
 namespace graft {
@@ -56,12 +55,16 @@ class CanonicalMapping {
 // TE-style column, layer-norm column and row linears are compiled in.
 constexpr bool have_te() { return true; }
 
+class LiveEntries;    // private to src/peft
+struct LiveQuestion;  // private to src/peft
+
 // Named "graft.peft.module_matcher".
 Logger& module_matcher_logger();
 
 class ModuleMatcher {
  public:
-  // Last component of the full name, or a pattern of the whole of it; default:
+  // Last component of the full name, a pattern of the whole of it, or in syntax
+  // glob a kind ("kind=expert", "kind=expert:PATTERN"); default:
   // all linears of a Megatron transformer layer: linear_qkv (fused q, k, v
   // projection), linear_proj (attention output), linear_fc1 (first MLP
   // linear), linear_fc2 (second). nullopt or empty: exclude mode.
@@ -119,6 +122,9 @@ class ModuleMatcher {
   std::optional<Match> match_not_excluded(
       const torch::nn::Module& m, std::optional<std::string_view> name,
       const std::optional<std::string>& full_name);
+  std::optional<Match> first_hit(LiveEntries& compiled,
+                                 const std::vector<std::string>& entries,
+                                 const LiveQuestion& question);
   Match hit(const std::string& pattern,
             const std::optional<std::string>& full_name);
   void require_no_excludes(std::string_view mode) const;

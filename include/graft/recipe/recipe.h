@@ -36,6 +36,10 @@ struct AdapterSelection {
   PatternSyntax syntax = PatternSyntax::kGlob;
   bool allow_unmatched = false;
   bool adapt = true;  // of a rule only; see Rule::adapt
+  // With syntax peft alone. What the lists above say (is_text) and
+  // target_parameters stay out of `peft` until make_rules.
+  PeftFields peft;
+  EntryList target_parameters;
 
   bool operator==(const AdapterSelection&) const = default;
 };

@@ -17,7 +17,7 @@
 namespace graft {
 namespace {
 
-constexpr int kDepthLimit = 64;
+constexpr std::size_t kDepthLimit = 64;
 
 std::int64_t to_number(std::string_view digits) {
   std::int64_t value = 0;
@@ -46,22 +46,40 @@ struct Node {
   }
 };
 
-void insert(Node& root, const TensorEntry& tensor) {
-  Node* node = &root;
-  std::string_view rest = tensor.name;
-  int depth = 0;
-  for (std::size_t dot = rest.find('.'); dot != std::string_view::npos;
-       dot = rest.find('.')) {
-    if (++depth > kDepthLimit) {
-      throw FileError({.operation = "inventory",
-                       .what = tensor.name.substr(0, 60) + "...",
-                       .got = "a tensor name of more than 64 parts"});
+// Adds tensors one by one. Neighbours in a file mostly share their beginnings,
+// so the nodes of the last name are kept at hand.
+class TreeBuilder {
+ public:
+  explicit TreeBuilder(Node& root) : root_(root) {}
+
+  void insert(const TensorEntry& tensor) {
+    std::string_view rest = tensor.name;
+    std::size_t depth = 0;
+    for (std::size_t dot = rest.find('.'); dot != std::string_view::npos;
+         dot = rest.find('.')) {
+      if (depth == kDepthLimit) {
+        throw FileError({.operation = "inventory",
+                         .what = tensor.name.substr(0, 60) + "...",
+                         .got = "a tensor name of more than 64 parts"});
+      }
+      enter(rest.substr(0, dot), depth++);
+      rest.remove_prefix(dot + 1);
     }
-    node = &node->children[std::string(rest.substr(0, dot))];
-    rest.remove_prefix(dot + 1);
+    Node& node = depth == 0 ? root_ : *path_[depth - 1].second;
+    node.tensors.emplace(rest, &tensor);
   }
-  node->tensors.emplace(rest, &tensor);
-}
+
+ private:
+  void enter(std::string_view part, std::size_t depth) {
+    if (depth < path_.size() && path_[depth].first == part) return;
+    path_.resize(depth);
+    Node& parent = depth == 0 ? root_ : *path_.back().second;
+    path_.emplace_back(part, &parent.children[std::string(part)]);
+  }
+
+  Node& root_;
+  std::vector<std::pair<std::string_view, Node*>> path_;
+};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -237,11 +255,12 @@ void add_tied_head(Inventory& out) {
 Inventory make_name_inventory(const ShardedSafetensors& weights,
                               const CheckpointHints& hints) {
   Node root;
+  TreeBuilder tree(root);
   Inventory out;
   out.model_type = hints.model_type;
   for (const SafetensorsFile& shard : weights.shards()) {
     for (const TensorEntry& tensor : shard.entries()) {
-      insert(root, tensor);
+      tree.insert(tensor);
       out.total_parameters +=
           static_cast<std::uint64_t>(tensor.element_count());
     }
