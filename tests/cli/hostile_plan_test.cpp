@@ -117,7 +117,8 @@ TEST(HostilePlan, a_megabyte_of_pattern_in_a_recipe) {
 TEST(HostilePlan, a_newline_in_a_tensor_name) {
   const TemporaryDirectory model;
   const std::string header =
-      R"({"a\nb.up.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}})";
+      R"({"a\nb.up.weight":{"dtype":"F32","shape":[1,2],)"
+      R"("data_offsets":[0,8]}})";
   std::string bytes(8, '\0');
   bytes[0] = static_cast<char>(header.size());
   model.write("model.safetensors", bytes + header + std::string(8, 'x'));
