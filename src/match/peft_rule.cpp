@@ -83,10 +83,12 @@ void check_fields(const Rule& rule, std::vector<std::string>& problems) {
     add("exclude_modules is one regular expression, or a list");
   }
   if (one_string && fields.layers_to_transform) {
-    add("layers_to_transform cannot be used when target_modules is a string");
+    add("layers_to_transform cannot be used when target_modules is a string "
+        "(all-linear, or an expression)");
   }
   if (one_string && !fields.layers_pattern.empty()) {
-    add("layers_pattern cannot be used when target_modules is a string");
+    add("layers_pattern cannot be used when target_modules is a string "
+        "(all-linear, or an expression)");
   }
   if (!fields.layers_pattern.empty() && !fields.layers_to_transform) {
     add("layers_pattern needs layers_to_transform");

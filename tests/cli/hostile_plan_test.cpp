@@ -114,6 +114,27 @@ TEST(HostilePlan, a_megabyte_of_pattern_in_a_recipe) {
   EXPECT_LT(malformed.err.size(), 5000u);
 }
 
+TEST(HostilePlan, a_newline_in_a_tensor_name) {
+  const TemporaryDirectory model;
+  const std::string header =
+      R"({"a\nb.up.weight":{"dtype":"F32","shape":[1,2],)"
+      R"("data_offsets":[0,8]}})";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  model.write("model.safetensors", bytes + header + std::string(8, 'x'));
+  const std::string folder = model.path().string();
+  for (const char* target : {"up", "a?b.*", "*b.up"}) {
+    EXPECT_THAT(
+        paths_of(run_graft({"plan", folder, "--json", "--target", target})),
+        testing::ElementsAre("a\nb.up"));
+  }
+  // A star of the reference ends at a newline.
+  EXPECT_EQ(
+      run_graft({"plan", folder, "--syntax", "megatron", "--target", "a*up"})
+          .code,
+      2);
+}
+
 TEST(HostilePlan, a_model_without_tensors) {
   const TemporaryDirectory model;
   model.write("model.safetensors", std::string("\2\0\0\0\0\0\0\0{}", 10));
