@@ -68,6 +68,7 @@ NameCensus::NameCensus(const Inventory& inventory, PatternSyntax syntax)
     const KindSet kinds = kinds_of(info);
     Named whole{{}, info.kind, kinds};
     if (runtime_names) whole.names.push_back(info.path);
+    if (!info.hf_parameter.empty()) whole.names.push_back(info.hf_parameter);
     std::vector<Named> parts;
     for (const ModulePart& part : info.parts) {
       if (part.component.empty()) {
@@ -84,7 +85,7 @@ NameCensus::NameCensus(const Inventory& inventory, PatternSyntax syntax)
 }
 
 void NameCensus::add(Named named) {
-  if (!is_linear_kind(named.kind, true)) {
+  if (!takes_adapter(named.kind)) {
     others_.push_back(std::move(named));
     return;
   }

@@ -32,6 +32,10 @@ Json adapter_json(const Site& site) {
           {"init", adapter_init_name(site.adapter.init)}};
 }
 
+bool is_of_experts(const Site& site) {
+  return site.layer_kind == LayerKind::kTeGrouped && site.component.empty();
+}
+
 Json site_json(const Site& site) {
   Json hf = Json::array();
   for (std::size_t i = 0; i < site.hf_paths.size(); ++i) {
@@ -44,7 +48,7 @@ Json site_json(const Site& site) {
            {"hf", std::move(hf)},
            {"rows", rows_json(site.rows)},
            {"in", size_json(site, site.in)},
-           {"out", size_json(site, site.rows.size())},
+           {"out", size_json(site, site.rows_of_expert())},
            {"module_out", size_json(site, site.module_out)},
            {"layer_kind", layer_kind_name(site.layer_kind)},
            {"layer", or_null(site.layer)},
@@ -53,8 +57,9 @@ Json site_json(const Site& site) {
            {"entry", site.pattern},
            {"adapter", adapter_json(site)},
            {"parameters", size_json(site, site.parameter_count())}};
-  if (!site.parameter.empty()) {
-    out["parameter"] = site.parameter;
+  if (!site.parameter.empty()) out["parameter"] = site.parameter;
+  if (!site.hf_parameter.empty()) out["hf_parameter"] = site.hf_parameter;
+  if (!site.parameter.empty() || is_of_experts(site)) {
     out["experts"] = site.experts;
   }
   return out;
