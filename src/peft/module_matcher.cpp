@@ -67,9 +67,11 @@ struct ModuleMatcher::Compiled {
             const Question& question) {
     if (question.name && *question.name == text) return true;
     if (text == kAllLinear) {
-      return is_linear_kind(layer_kind_of(question.module),
-                            question.te_available) &&
-             !is_output_head(question.module);
+      const LayerKind kind = layer_kind_of(question.module);
+      const bool linear =
+          is_linear_kind(kind, question.te_available) ||
+          (question.te_available && kind == LayerKind::kTeGrouped);
+      return linear && !is_output_head(question.module);
     }
     return question.full_name && matches(wanted, text, *question.full_name);
   }
