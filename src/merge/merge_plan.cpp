@@ -145,6 +145,7 @@ class Planner {
 
  private:
   void check_records() const {
+    refuse_unsupported_sites(adapter_.plan, kOperation);
     if (adapter_.records.size() != adapter_.plan.sites.size() ||
         adapter_.records.empty()) {
       throw ConfigError(ErrorText{
