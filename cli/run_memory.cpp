@@ -1,6 +1,7 @@
 // Memory of a run. Entry points: plan_memory, memory_text.
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -136,10 +137,7 @@ class MemoryCount {
     step_.full = setup.recipe.method == "full";
     const bool native = setup.base.compute.mode == nn::ComputeMode::kNative;
     step_.element_bytes = native && !step_.full ? 2 : 4;
-    for (const Site& site : setup.plan.sites) {
-      ranks_[site.module] += site.adapter.rank;
-      if (site.adapter.dropout > 0.0) step_.dropout = true;
-    }
+    add_ranks(setup.plan.sites);
     learnt_ = static_cast<double>(setup.train_counts.learnt_tokens) /
               static_cast<double>(
                   std::max<std::size_t>(setup.train_counts.tokens, 1));
@@ -171,6 +169,23 @@ class MemoryCount {
   }
 
  private:
+  // A token passes the adapters of one expert: the most that one has.
+  void add_ranks(const std::vector<Site>& sites) {
+    std::map<std::pair<std::string, std::int64_t>, std::int64_t> single;
+    std::unordered_map<std::string, std::int64_t> most;
+    for (const Site& site : sites) {
+      if (site.adapter.dropout > 0.0) step_.dropout = true;
+      if (site.layer_kind != LayerKind::kTeGrouped || !site.expert) {
+        ranks_[site.module] += site.adapter.rank;
+        continue;
+      }
+      std::int64_t& rank = single[{site.module, *site.expert}];
+      rank += site.adapter.rank;
+      most[site.module] = std::max(most[site.module], rank);
+    }
+    for (const auto& [module, rank] : most) ranks_[module] += rank;
+  }
+
   const nn::CausalLm& model_;
   FixedMemory fixed_;
   GptStep step_;

@@ -46,19 +46,21 @@ void check_records(const AdapterFile& file) {
   for (std::size_t i = 0; i < file.records.size(); ++i) {
     const Site& site = file.plan.sites[i];
     const std::int64_t rank = site.adapter.rank;
-    check_shape(site, "A", file.records[i].a, {rank, site.in});
+    check_shape(site, "A", file.records[i].a, {site.experts * rank, site.in});
     check_shape(site, "B", file.records[i].b, {site.rows.size(), rank});
   }
 }
 
 void copy_into(const at::Tensor& parameter, const HostTensor& values) {
   at::Tensor target = parameter;
-  target.copy_(from_host_tensor(values));
+  target.copy_(from_host_tensor(values).view(parameter.sizes()));
 }
 
+// Experts one below another.
 HostTensor host_copy(const at::Tensor& parameter) {
-  return to_host_tensor(
-      parameter.detach().to(at::kCPU, at::kFloat, false, true));
+  return to_host_tensor(parameter.detach()
+                            .to(at::kCPU, at::kFloat, false, true)
+                            .reshape({-1, parameter.size(-1)}));
 }
 
 const LiveAdapter& adapter_at(const std::vector<LiveAdapter>& adapters,

@@ -2,6 +2,7 @@
 #include "graft/formats/name_list.h"
 
 #include <algorithm>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 
@@ -32,6 +33,27 @@ ModuleInfo make_linear(const std::string& name) {
   return out;
 }
 
+// "a.gate" or "a.router" beside "a.experts...": as a file tells a router.
+void find_routers(std::vector<ModuleInfo>& modules) {
+  std::unordered_set<std::string_view> holders;  // of experts
+  constexpr std::string_view kExperts = ".experts";
+  for (const ModuleInfo& info : modules) {
+    const std::string_view path = info.path;
+    const std::size_t at = path.find(kExperts);
+    const std::size_t end = at + kExperts.size();
+    if (at == path.npos || (end < path.size() && path[end] != '.')) continue;
+    holders.insert(path.substr(0, at));
+  }
+  for (ModuleInfo& info : modules) {
+    const std::string_view name = info.name();
+    if (name != "gate" && name != "router") continue;
+    const std::string_view path = info.path;
+    if (path.size() == name.size()) continue;
+    const auto parent = path.substr(0, path.size() - name.size() - 1);
+    if (holders.contains(parent)) info.kind = LayerKind::kRouter;
+  }
+}
+
 }  // namespace
 
 Inventory read_name_list(std::istream& in, const std::string& source) {
@@ -56,6 +78,7 @@ Inventory read_name_list(std::istream& in, const std::string& source) {
                      .got = "no name",
                      .expected = "module names, one a line"});
   }
+  find_routers(out.modules);
   if (repeated > 0) {
     out.warnings.push_back(source + ": " + std::to_string(repeated) +
                            (repeated == 1 ? " name is" : " names are") +

@@ -116,7 +116,7 @@ class Explainer {
     out_.in = info.in;
     out_.layer = info.layer;
     out_.expert = info.expert;
-    out_.takes_adapters = is_linear_kind(info.kind, true);
+    out_.takes_adapters = takes_adapter(info.kind);
     if (unit_.part == kWhole) {
       out_.path = info.path;
       out_.rows = {0, info.out};

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "match/component_path_internal.h"
 #include "match/peft_targets_internal.h"
 
 namespace graft {
@@ -45,7 +46,12 @@ class Collector {
     for (const HfUnit& unit : hf_units(inventory_, index)) {
       HfParameter parameter;
       parameter.module = index;
+      parameter.part = unit.part;
       parameter.module_path = unit.path;
+      if (!info.hf_parameter.empty()) {
+        add_own(info, std::move(parameter));
+        continue;
+      }
       std::int64_t out = info.out;
       if (unit.part != kWhole) {
         const ModulePart& part = info.parts[unit.part];
@@ -56,6 +62,16 @@ class Collector {
       add_weights(info, out, parameter);
       add_others(parameter);
     }
+  }
+
+  // Experts, or a router, of a family with a table.
+  void add_own(const ModuleInfo& info, HfParameter parameter) {
+    parameter.name = last_component(info.hf_parameter);
+    parameter.shape = {info.out, info.in};
+    if (info.kind == LayerKind::kTeGrouped) {
+      parameter.shape = {info.experts, info.out / info.experts, info.in};
+    }
+    out_.push_back(std::move(parameter));
   }
 
   void add_weights(const ModuleInfo& info, std::int64_t out,

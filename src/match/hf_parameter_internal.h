@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "graft/match/module_info.h"
+#include "match/rule_run_internal.h"
 
 namespace graft {
 
@@ -17,6 +18,7 @@ constexpr std::size_t kNoModule = SIZE_MAX;
 
 struct HfParameter {
   std::size_t module = kNoModule;  // index; kNoModule: of the model itself
+  std::size_t part = kWhole;       // of the module
   std::string_view module_path;    // HF path of the module or its part
   std::string_view component;      // of the part, or empty
   std::string_view name;           // "weight", "down_proj"

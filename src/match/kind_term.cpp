@@ -24,13 +24,15 @@ enum Kind : KindSet {
   kKindSharedExpert = 16,
   kKindRouter = 32,
   kKindHead = 64,
+  kKindGrouped = 128,
 };
 
-constexpr std::array<std::pair<std::string_view, KindSet>, 7> kKinds{
+constexpr std::array<std::pair<std::string_view, KindSet>, 8> kKinds{
     {{"linear", kKindLinear},
      {"attention", kKindAttention},
      {"mlp", kKindMlp},
      {"expert", kKindExpert},
+     {"grouped", kKindGrouped},
      {"shared_expert", kKindSharedExpert},
      {"router", kKindRouter},
      {"head", kKindHead}}};
@@ -97,7 +99,9 @@ KindSet kinds_of(const ModuleInfo& info) {
   KindSet out = 0;
   if (info.output_head) return linear ? KindSet{kKindHead} : 0;
   if (info.kind == LayerKind::kRouter) return kKindRouter;
-  if (info.kind == LayerKind::kTeGrouped) out |= kKindLinear | kKindExpert;
+  if (info.kind == LayerKind::kTeGrouped) {
+    out |= kKindLinear | kKindExpert | kKindGrouped;
+  }
   if (linear) out |= kKindLinear;
   if (info.expert) out |= kKindExpert;
   out |= kinds_of_path(info.path);

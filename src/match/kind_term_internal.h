@@ -56,6 +56,8 @@ class KindTerms {
   void keep_kind(KindSet kinds, std::vector<std::size_t>& hits) const;
   // Some of the entries ask for kind linear, which the output head is not.
   bool ask_linear(const std::vector<std::size_t>& hits) const;
+  // The entry says "kind=": what it hits, it means.
+  bool asks_for_kind(std::size_t entry) const { return wanted_[entry] != 0; }
   // Entries without a kind pass everything: then kinds need not be known.
   bool empty() const { return !any_; }
 

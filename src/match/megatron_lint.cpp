@@ -26,7 +26,7 @@ bool is_glob(const std::string& entry) {
 std::vector<std::string> linear_names(const Inventory& inventory) {
   std::vector<std::string> out;
   for (const ModuleInfo& info : inventory.modules) {
-    if (!is_linear_kind(info.kind, true)) continue;
+    if (!takes_adapter(info.kind)) continue;
     out.push_back(info.path);
     for (const ModulePart& part : info.parts) {
       if (!part.component.empty()) {

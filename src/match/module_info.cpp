@@ -1,5 +1,5 @@
-// Facts about kinds of modules. Entry points: is_linear_kind, layer_kind_name,
-// ModuleInfo::name.
+// Facts about kinds of modules. Entry points: is_linear_kind, takes_adapter,
+// layer_kind_name, ModuleInfo::name.
 #include "graft/match/module_info.h"
 
 #include "match/component_path_internal.h"
@@ -19,6 +19,11 @@ bool is_linear_kind(LayerKind kind, bool te_available) {
     default:
       return false;
   }
+}
+
+bool takes_adapter(LayerKind kind) {
+  return is_linear_kind(kind, true) || kind == LayerKind::kTeGrouped ||
+         kind == LayerKind::kRouter;
 }
 
 std::string_view layer_kind_name(LayerKind kind) {

@@ -65,13 +65,14 @@ NameCensus::NameCensus(const Inventory& inventory, PatternSyntax syntax)
       syntax != PatternSyntax::kPeft || !inventory.has_family_table;
   for (const ModuleInfo& info : inventory.modules) {
     if (info.same_as) continue;
-    if (is_linear_kind(info.kind, true)) {
+    if (takes_adapter(info.kind)) {
       last_layer_ = std::max(last_layer_, info.layer);
       last_expert_ = std::max(last_expert_, info.expert);
     }
     const KindSet kinds = kinds_of(info);
     Named whole{{}, info.kind, kinds};
     if (runtime_names) whole.names.push_back(info.path);
+    if (!info.hf_parameter.empty()) whole.names.push_back(info.hf_parameter);
     std::vector<Named> parts;
     for (const ModulePart& part : info.parts) {
       if (part.component.empty()) {
@@ -88,7 +89,7 @@ NameCensus::NameCensus(const Inventory& inventory, PatternSyntax syntax)
 }
 
 void NameCensus::add(Named named) {
-  if (!is_linear_kind(named.kind, true)) {
+  if (!takes_adapter(named.kind)) {
     others_.push_back(std::move(named));
     return;
   }

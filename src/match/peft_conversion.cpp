@@ -99,7 +99,10 @@ const ExpertWords* expert_words_or_null(const Inventory& inventory) {
   const bool packed =
       std::any_of(inventory.parameters.begin(), inventory.parameters.end(),
                   [](const auto& info) { return info.shape.size() == 3; });
-  if (!packed) return nullptr;
+  const bool by_table =
+      std::any_of(inventory.modules.begin(), inventory.modules.end(),
+                  [](const auto& info) { return !info.hf_parameter.empty(); });
+  if (!packed && !by_table) return nullptr;
   if (contains(kMixtralTypes, type)) return &kMixtral;
   return contains(kQwen2MoeTypes, type) ? &kQwen2Moe : nullptr;
 }

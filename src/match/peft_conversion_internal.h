@@ -37,8 +37,9 @@ struct ExpertWords {
   std::array<std::string_view, 2> fused;  // both become gate_up_proj
 };
 
-// For model types that PEFT 0.21 converts, when the experts are packed; null
-// otherwise (a checkpoint with one matrix an expert needs no conversion).
+// For model types that PEFT 0.21 converts, when the experts are packed in the
+// file, or a table says that transformers packs them; null otherwise (the names
+// of a checkpoint with one matrix an expert need no conversion).
 const ExpertWords* expert_words_or_null(const Inventory& inventory);
 
 // Throws ConfigError when one half of a fused pair is targeted alone.

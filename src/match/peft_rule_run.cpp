@@ -10,6 +10,7 @@
 #include "match/hf_parameter_internal.h"
 #include "match/peft_full_copy_internal.h"
 #include "match/peft_rule_internal.h"
+#include "match/peft_sizes_internal.h"
 
 namespace graft {
 namespace {
@@ -27,33 +28,6 @@ std::optional<std::int64_t> layer_of(const PeftRule& rule,
   return std::nullopt;
 }
 
-// The first key that matches; else the key that is the path itself, letter by
-// letter (PEFT looks it up so when no key matches as an expression); or null.
-template <typename Value>
-const std::pair<std::string, Value>* find_key(const PatternKeys<Value>& keys,
-                                              std::string_view path,
-                                              std::vector<bool>& used) {
-  std::vector<std::size_t> hits;
-  keys.patterns.collect(path, hits);
-  if (hits.empty()) {
-    const auto same = keys.texts.find(path);
-    if (same != keys.texts.end()) hits = {same->second.back()};
-  }
-  for (const std::size_t hit : hits) used[hit] = true;
-  return hits.empty() ? nullptr
-                      : &keys.rows[*std::min_element(hits.begin(), hits.end())];
-}
-
-template <typename Value>
-void add_unused(const PatternKeys<Value>& keys, const std::vector<bool>& used,
-                const std::string& field, std::vector<std::string>& out) {
-  for (std::size_t i = 0; i < keys.rows.size(); ++i) {
-    if (used[i]) continue;
-    out.push_back(field + " key '" + keys.rows[i].first +
-                  "' matches no adapted module and has no effect");
-  }
-}
-
 using Paths = std::unordered_set<std::string, TextHash, std::equal_to<>>;
 
 // A path that lies inside an adapted one names a layer within a layer.
@@ -66,10 +40,14 @@ std::optional<std::string_view> adapted_parent(const Paths& adapted,
   return std::nullopt;
 }
 
-// A matrix of one expert is a linear layer of its own to PEFT.
-bool takes_adapter(const ModuleInfo& info, const HfUnit& unit) {
-  return is_linear_kind(info.kind, true) ||
-         (info.kind == LayerKind::kTeGrouped && unit.part != kWhole);
+// Where experts are layers, a matrix of one is a linear layer of its own, and
+// so is the router.
+bool takes_adapter(const PeftRule& rule, const ModuleInfo& info,
+                   const HfUnit& unit) {
+  if (is_linear_kind(info.kind, true)) return true;
+  if (!rule.rule.peft.experts_as_layers) return false;
+  return info.kind == LayerKind::kTeGrouped ? unit.part != kWhole
+                                            : info.kind == LayerKind::kRouter;
 }
 
 class PeftRun : public RuleRun {
@@ -82,8 +60,9 @@ class PeftRun : public RuleRun {
                    std::vector<std::size_t> used;
                    return !excluded_by(rule_, path, used);
                  }),
-        rank_used_(rule.ranks.rows.size(), false),
-        alpha_used_(rule.alphas.rows.size(), false) {}
+        sizes_(rule, targets_.fused()) {
+    if (!targets_.parameters().empty()) collect_parameters();
+  }
 
   const std::vector<std::string>& entries() const override {
     return targets_.entries();
@@ -94,61 +73,42 @@ class PeftRun : public RuleRun {
     ModuleHits out;
     if (info.same_as) return out;
     std::map<std::size_t, EntryHit> by_entry;
-    for (const HfUnit& unit : hf_units(inventory_, module)) {
+    for (const HfUnit& unit : units_of(module)) {
       const auto reason = excluded_by(rule_, unit.path, excludes_used_);
       const auto entries = target_hits(rule_, targets_, info, unit.path);
-      if (reason) out.exclusions.push_back({unit.part, *reason});
+      if (reason && !is_table_parameter(module)) {
+        out.exclusions.push_back({unit.part, *reason});
+      }
       excluded_any_ = excluded_any_ || reason;
       unmatched_any_ = unmatched_any_ || (!reason && entries.empty());
       if (entries.empty()) continue;
       if (!reason && !accepts(info, unit, entries.front())) continue;
-      if (reason && !takes_adapter(info, unit)) continue;
+      if (reason && !takes_adapter(rule_, info, unit)) continue;
       for (const std::size_t entry : entries) {
-        EntryHit& hit = by_entry[entry];
-        hit.entry = entry;
-        if (unit.part == kWhole) {
-          hit.whole = true;
-        } else {
-          hit.parts.push_back(unit.part);
-        }
+        add_part(entry, unit.part, by_entry);
       }
     }
+    add_table_parameters(module, by_entry);
     for (auto& [entry, hit] : by_entry) out.hits.push_back(std::move(hit));
     return out;
   }
 
   AdapterSettings settings(std::size_t module, std::size_t part) override {
-    for (const HfUnit& unit : hf_units(inventory_, module)) {
-      if (unit.part == part) return settings_of(unit.path);
+    const auto parameter = table_hits_.find({module, part});
+    if (parameter != table_hits_.end()) return sizes_.of(parameter->second);
+    for (const HfUnit& unit : units_of(module)) {
+      if (unit.part == part) return sizes_.of(unit.path);
     }
     return rule_.rule.adapter;
   }
 
   std::vector<ParameterHit> parameter_hits() override {
     std::vector<ParameterHit> out;
-    if (targets_.parameters().empty()) return out;
-    EntryIndex entries;
-    for (const PeftEntry& entry : targets_.parameters()) {
-      auto& sources = entries[entry.text];
-      sources.insert(sources.end(), entry.sources.begin(), entry.sources.end());
+    for (const HfParameter& parameter : parameters_) {
+      if (is_table_parameter(parameter.module)) continue;
+      std::vector<std::size_t> hits = entries_on(parameter);
+      if (!hits.empty()) out.push_back(make_hit(parameter, std::move(hits)));
     }
-    for (const HfParameter& parameter : hf_parameters(inventory_)) {
-      const std::string path = parameter.path();
-      std::vector<std::size_t> hits;
-      add_dotted_endings(entries, path, hits);
-      if (hits.empty()) continue;
-      sort_unique(hits);
-      if (const std::string fault = fault_of(parameter); !fault.empty()) {
-        problems_.push_back("plan: '" + targets_.entries()[hits.front()] +
-                            "' selects the parameter '" + path + "', " + fault);
-        continue;
-      }
-      out.push_back(make_hit(parameter, std::move(hits)));
-    }
-    for (const ParameterHit& hit : out) {
-      holders_.emplace(hit.hf_path.substr(0, hit.hf_path.rfind('.')));
-    }
-    targeted_any_ = targeted_any_ || !out.empty();
     return out;
   }
 
@@ -196,18 +156,84 @@ class PeftRun : public RuleRun {
       if (!used)
         out.push_back(exclude_reason(excludes[i]) + " excludes nothing");
     }
-    add_unused(rule_.ranks, rank_used_, "rank_pattern", out);
-    add_unused(rule_.alphas, alpha_used_, "alpha_pattern", out);
+    sizes_.add_unused(out);
     return out;
   }
 
  private:
+  using Hits = std::map<std::size_t, EntryHit>;
+
+  std::vector<HfUnit> units_of(std::size_t module) const {
+    return hf_units(inventory_, module, rule_.rule.peft.experts_as_layers);
+  }
+
+  // Experts and routers of a table: hits() tells what is on them, and
+  // exclude_modules has no say.
+  bool is_table_parameter(std::size_t module) const {
+    return module != kNoModule && !rule_.rule.peft.experts_as_layers &&
+           !inventory_.modules[module].hf_parameter.empty();
+  }
+
+  static void add_part(std::size_t entry, std::size_t part, Hits& hits) {
+    EntryHit& hit = hits[entry];
+    hit.entry = entry;
+    if (part == kWhole) {
+      hit.whole = true;
+    } else {
+      hit.parts.push_back(part);
+    }
+  }
+
+  void collect_parameters() {
+    for (const PeftEntry& entry : targets_.parameters()) {
+      auto& sources = parameter_entries_[entry.text];
+      sources.insert(sources.end(), entry.sources.begin(), entry.sources.end());
+    }
+    parameters_ = hf_parameters(inventory_);
+    std::stable_sort(parameters_.begin(), parameters_.end(),
+                     [](const HfParameter& a, const HfParameter& b) {
+                       return a.module < b.module;
+                     });
+  }
+
+  // The entries that select the parameter; none, and a problem, when it can
+  // take no adapter.
+  std::vector<std::size_t> entries_on(const HfParameter& parameter) {
+    const std::string path = parameter.path();
+    std::vector<std::size_t> hits;
+    add_dotted_endings(parameter_entries_, path, hits);
+    if (hits.empty()) return hits;
+    sort_unique(hits);
+    if (const std::string fault = fault_of(parameter); !fault.empty()) {
+      problems_.push_back("plan: '" + targets_.entries()[hits.front()] +
+                          "' selects the parameter '" + path + "', " + fault);
+      return {};
+    }
+    holders_.emplace(parameter.module_path);
+    targeted_any_ = true;
+    return hits;
+  }
+
+  // Where the table knows the layer, the adapter is on the layer.
+  void add_table_parameters(std::size_t module, Hits& hits) {
+    if (!is_table_parameter(module)) return;
+    auto at = std::lower_bound(
+        parameters_.begin(), parameters_.end(), module,
+        [](const HfParameter& a, std::size_t b) { return a.module < b; });
+    for (; at != parameters_.end() && at->module == module; ++at) {
+      for (const std::size_t entry : entries_on(*at)) {
+        add_part(entry, at->part, hits);
+        table_hits_.emplace(std::pair(module, at->part), at->path());
+      }
+    }
+  }
+
   // Notes an adapted layer, or a problem.
   bool accepts(const ModuleInfo& info, const HfUnit& unit, std::size_t entry) {
     const std::string_view path = unit.path;
     const std::string start =
         "plan: '" + targets_.entries()[entry] + "' selects '";
-    if (!takes_adapter(info, unit)) {
+    if (!takes_adapter(rule_, info, unit)) {
       problems_.push_back(start + std::string(path) + "' of kind " +
                           std::string(layer_kind_name(info.kind)) +
                           ", which takes no adapter");
@@ -263,8 +289,9 @@ class PeftRun : public RuleRun {
     hit.parameter = parameter.name;
     hit.experts = packed ? shape[0] : 1;
     hit.in = in;
-    hit.rows = {parameter.first_row, parameter.first_row + out};
-    hit.adapter = settings_of(hit.hf_path);
+    hit.rows = {parameter.first_row, parameter.first_row + out * hit.experts};
+    hit.transposed = parameter.transposed;
+    hit.adapter = sizes_.of(hit.hf_path);
     if (hit.adapter.rank < 1) {
       problems_.push_back(ErrorText{.operation = "plan",
                                     .what = "rank of '" + hit.hf_path + "'",
@@ -273,22 +300,6 @@ class PeftRun : public RuleRun {
                               .str());
     }
     return hit;
-  }
-
-  AdapterSettings settings_of(std::string_view path) {
-    AdapterSettings out = rule_.rule.adapter;
-    const auto* rank = find_key(rule_.ranks, path, rank_used_);
-    const auto* alpha = find_key(rule_.alphas, path, alpha_used_);
-    for (const std::string& name : targets_.fused()) {
-      if (!path.ends_with("." + name)) continue;
-      // PEFT writes this key itself, over one that a person wrote.
-      const std::string key = ".*\\." + name;
-      if (!rank || rank->first == key) out.rank *= 2, rank = nullptr;
-      if (!alpha || alpha->first == key) out.alpha *= 2.0, alpha = nullptr;
-    }
-    if (rank) out.rank = rank->second;
-    if (alpha) out.alpha = alpha->second;
-    return out;
   }
 
   // " layers_to_transform and layers_pattern are set." or nothing.
@@ -303,9 +314,13 @@ class PeftRun : public RuleRun {
   const PeftRule& rule_;
   const Inventory& inventory_;
   PeftTargets targets_;
+  PeftSizes sizes_;
   std::vector<std::size_t> excludes_used_;
-  std::vector<bool> rank_used_;
-  std::vector<bool> alpha_used_;
+  // Of target_parameters; by module.
+  EntryIndex parameter_entries_;
+  std::vector<HfParameter> parameters_;
+  // (module, part) of a table -> the parameter that was hit.
+  std::map<std::pair<std::size_t, std::size_t>, std::string> table_hits_;
   Paths adapted_;  // HF paths of adapted layers
   Paths holders_;  // of modules with an adapted parameter
   bool excluded_any_ = false;

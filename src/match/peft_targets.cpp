@@ -86,11 +86,12 @@ Texts condensed(const Texts& entries, const Texts& other_endings) {
 }  // namespace
 
 // Every module path that PEFT would see, containers and the root included.
-std::set<std::string> hf_names(const Inventory& inventory) {
+std::set<std::string> hf_names(const Inventory& inventory,
+                               bool experts_as_layers) {
   std::set<std::string> names{""};
   for (std::size_t i = 0; i < inventory.modules.size(); ++i) {
     if (inventory.modules[i].same_as) continue;
-    for (const HfUnit& unit : hf_units(inventory, i)) {
+    for (const HfUnit& unit : hf_units(inventory, i, experts_as_layers)) {
       const std::string path(unit.path);
       for (std::size_t dot = path.find('.'); dot != std::string::npos;
            dot = path.find('.', dot + 1)) {
@@ -102,8 +103,13 @@ std::set<std::string> hf_names(const Inventory& inventory) {
   return names;
 }
 
-std::vector<HfUnit> hf_units(const Inventory& inventory, std::size_t module) {
+std::vector<HfUnit> hf_units(const Inventory& inventory, std::size_t module,
+                             bool experts_as_layers) {
   const ModuleInfo& info = inventory.modules[module];
+  if (!info.hf_parameter.empty() && !experts_as_layers) {
+    const std::string_view parameter = info.hf_parameter;
+    return {{kWhole, parameter.substr(0, parameter.rfind('.'))}};
+  }
   std::vector<HfUnit> units;
   for (std::size_t i = 0; i < info.parts.size(); ++i) {
     const ModulePart& part = info.parts[i];
@@ -130,10 +136,10 @@ void add_dotted_endings(const EntryIndex& entries, std::string_view path,
 
 PeftTargets::PeftTargets(const Rule& rule, const Inventory* inventory,
                          const PathPredicate& allows)
-    : entries_(rule.targets) {
+    : entries_(rule.targets), experts_as_layers_(rule.peft.experts_as_layers) {
   bool regex = rule.peft.targets_regex;
-  const bool packed =
-      inventory != nullptr && expert_words_or_null(*inventory) != nullptr;
+  const bool packed = inventory != nullptr && !experts_as_layers_ &&
+                      expert_words_or_null(*inventory) != nullptr;
   const PeftDefaults* row =
       rule.peft.targets_listed || packed || !entries_.empty()
           ? nullptr
@@ -229,7 +235,7 @@ void PeftTargets::condense(const Inventory& inventory) {
   }
   const Texts entries(exact_.begin(), exact_.end());
   Texts other_endings;
-  for (const std::string& name : hf_names(inventory)) {
+  for (const std::string& name : hf_names(inventory, experts_as_layers_)) {
     if (entries.count(name) || ends_in_one_of(name, entries)) continue;
     for (std::string& ending : endings_of(name)) {
       other_endings.insert(std::move(ending));

@@ -25,10 +25,14 @@ struct HfUnit {
   std::size_t part = kWhole;
   std::string_view path;
 };
-std::vector<HfUnit> hf_units(const Inventory& inventory, std::size_t module);
+// Experts and routers of a family with a table are the modules that hold the
+// parameters, or `experts_as_layers`: a part for each matrix of an expert.
+std::vector<HfUnit> hf_units(const Inventory& inventory, std::size_t module,
+                             bool experts_as_layers = false);
 
 // Every module path that PEFT would see, containers and the root included.
-std::set<std::string> hf_names(const Inventory& inventory);
+std::set<std::string> hf_names(const Inventory& inventory,
+                               bool experts_as_layers = false);
 
 // Entries that a path equals or ends in, after a dot.
 void add_dotted_endings(const EntryIndex& entries, std::string_view path,
@@ -66,6 +70,7 @@ class PeftTargets {
   void condense(const Inventory& inventory);
 
   std::vector<std::string> entries_;
+  bool experts_as_layers_ = false;
   std::size_t target_count_ = 0;  // of entries_, before the parameters
   std::vector<PeftEntry> parameters_;
   std::vector<std::string> fused_;

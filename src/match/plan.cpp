@@ -12,7 +12,7 @@ namespace graft {
 
 std::int64_t Site::parameter_count() const {
   if (!has_shape()) return 0;
-  const std::int64_t pair = experts * adapter.rank * (in + rows.size());
+  const std::int64_t pair = adapter.rank * (experts * in + rows.size());
   return adapter.kind == AdapterKind::kDora ? pair + rows.size() : pair;
 }
 
@@ -22,14 +22,15 @@ std::string Site::path() const {
 }
 
 void refuse_unsupported_sites(const Plan& plan, std::string_view operation) {
-  const auto packed =
+  const auto turned =
       std::find_if(plan.sites.begin(), plan.sites.end(),
-                   [](const Site& site) { return !site.parameter.empty(); });
-  if (packed != plan.sites.end()) {
+                   [](const Site& site) { return site.transposed; });
+  if (turned != plan.sites.end()) {
     throw ConfigError(ErrorText{
         .operation = std::string(operation),
-        .what = "'" + packed->path() + "' is an adapter on a parameter",
-        .expected = "adapters on layers: target_parameters can be planned, "
+        .what = "'" + turned->path() +
+                "' is an adapter on a parameter that is stored transposed",
+        .expected = "experts of (experts, out, in): others can be planned, "
                     "but not yet trained, saved or merged"});
   }
   if (!plan.full_copies.empty()) {

@@ -37,6 +37,10 @@ void write_adapter(JsonWriter& out, const char* key, const Site& site) {
   out.end_object();
 }
 
+bool is_of_experts(const Site& site) {
+  return site.layer_kind == LayerKind::kTeGrouped && site.component.empty();
+}
+
 void write_hf(JsonWriter& out, const Site& site) {
   out.key("hf");
   out.begin_list();
@@ -57,7 +61,7 @@ void write_site(JsonWriter& out, const Site& site) {
   write_hf(out, site);
   write_rows(out, site.rows);
   write_size(out, "in", site, site.in);
-  write_size(out, "out", site, site.rows.size());
+  write_size(out, "out", site, site.rows_of_expert());
   write_size(out, "module_out", site, site.module_out);
   out.field("layer_kind", layer_kind_name(site.layer_kind));
   out.field("layer", site.layer);
@@ -66,8 +70,9 @@ void write_site(JsonWriter& out, const Site& site) {
   out.field("entry", site.pattern);
   write_adapter(out, "adapter", site);
   write_size(out, "parameters", site, site.parameter_count());
-  if (!site.parameter.empty()) {
-    out.field("parameter", site.parameter);
+  if (!site.parameter.empty()) out.field("parameter", site.parameter);
+  if (!site.hf_parameter.empty()) out.field("hf_parameter", site.hf_parameter);
+  if (!site.parameter.empty() || is_of_experts(site)) {
     out.field("experts", site.experts);
   }
   out.end_object();

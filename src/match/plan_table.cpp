@@ -36,6 +36,7 @@ std::string group_key(const Site& site, const std::string& folded) {
   };
   const AdapterSettings& settings = site.adapter;
   add(site.rows.end - site.rows.begin);
+  add(site.experts);
   add(site.in);
   add(settings.kind);
   add(settings.rank);
@@ -132,8 +133,9 @@ class PlanTable {
   }
 
   bool has_experts() const {
-    return std::any_of(plan_.sites.begin(), plan_.sites.end(),
-                       [](const Site& site) { return site.expert; });
+    return std::any_of(
+        plan_.sites.begin(), plan_.sites.end(),
+        [](const Site& site) { return site.expert || site.experts > 1; });
   }
 
   std::string label(const EntryReport& report) const {
@@ -196,18 +198,24 @@ class PlanTable {
     }
   }
 
+  // Of one adapter for all experts: all of them.
+  static std::string experts_text(const Site& site, const LayerBlock& block) {
+    if (site.experts == 1) return compress_layers(block.experts);
+    return "0-" + std::to_string(site.experts - 1);
+  }
+
   // Long lists go on below.
   void add_block(const SiteGroup& group, const LayerBlock& block) {
     const Site& site = *group.first;
     const auto layers = split_list(compress_layers(block.layers), kListWidth);
-    const auto experts = split_list(compress_layers(block.experts), kListWidth);
+    const auto experts = split_list(experts_text(site, block), kListWidth);
     const bool known = site.has_shape();
     const std::uint64_t parameters =
         block.count * static_cast<std::uint64_t>(site.parameter_count());
     table_.add_row({"  " + labels_.at(group.folded),
                     plan_.has_family_table ? hf_label(site.hf_paths) : "",
                     layers[0], experts[0],
-                    known ? std::to_string(site.rows.size()) + " x " +
+                    known ? std::to_string(site.rows_of_expert()) + " x " +
                                 std::to_string(site.in)
                           : "?",
                     with_separators(block.count),

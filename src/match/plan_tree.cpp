@@ -39,9 +39,7 @@ struct Node {
 };
 
 bool is_shown(const ModuleInfo& info) {
-  return is_linear_kind(info.kind, true) || info.kind == LayerKind::kRouter ||
-         info.kind == LayerKind::kTeGrouped ||
-         info.kind == LayerKind::kEmbedding;
+  return takes_adapter(info.kind) || info.kind == LayerKind::kEmbedding;
 }
 
 class PlanTree {
@@ -73,7 +71,10 @@ class PlanTree {
     // As the weight is stored: (vocabulary, width), (out, in).
     node.shape = info.kind == LayerKind::kEmbedding
                      ? shape_text(info.in, info.out)
-                     : shape_text(info.out, info.in);
+                     : shape_text(info.out / info.experts, info.in);
+    if (info.experts > 1) {
+      node.shape = std::to_string(info.experts) + " x " + node.shape;
+    }
     std::vector<std::string> hf_paths;
     for (const ModulePart& part : info.parts) hf_paths.push_back(part.path);
     node.hf = hf_label(hf_paths);
@@ -129,7 +130,7 @@ class PlanTree {
   }
 
   std::string why_not(const ModuleInfo& info) const {
-    if (!is_linear_kind(info.kind, true)) {
+    if (!takes_adapter(info.kind)) {
       return std::string(layer_kind_name(info.kind)) + ", takes no adapter";
     }
     const auto found = reasons_.find(info.path);

@@ -47,7 +47,8 @@ struct ParameterHit {
   std::string parameter;             // "down_proj"
   std::int64_t experts = 1;
   std::int64_t in = 0;
-  RowSet rows;  // of the weight, for one expert
+  RowSet rows;              // of the weight, all experts one below another
+  bool transposed = false;  // ParameterInfo::transposed
   AdapterSettings adapter;
 };
 

@@ -1,5 +1,6 @@
 // Rules in glob and megatron syntax: names of both worlds, whole layers before
-// their parts. Entry point: compile_runtime_rule.
+// their parts. Entry point: compile_runtime_rule. What experts and routers are
+// hit by: docs/design/17-experts.md.
 #include <algorithm>
 #include <utility>
 
@@ -17,6 +18,14 @@ struct ModuleNames {
   std::vector<std::vector<std::string>> parts;  // one list per part
 };
 
+// A router answers to its module where the parameter is that module's weight.
+std::string_view parameter_name(const ModuleInfo& info) {
+  std::string_view name = info.hf_parameter;
+  constexpr std::string_view kWeight = ".weight";
+  if (name.ends_with(kWeight)) name.remove_suffix(kWeight.size());
+  return name;
+}
+
 ModuleNames names_of(const ModuleInfo& info) {
   ModuleNames names;
   names.whole.push_back(info.path);
@@ -25,11 +34,28 @@ ModuleNames names_of(const ModuleInfo& info) {
     const ModulePart& part = info.parts[i];
     if (part.component.empty()) {
       names.whole.push_back(part.path);
-    } else {
-      names.parts[i] = {part.path, component_path(info.path, part.component)};
+      continue;
     }
+    names.parts[i] = {part.path, component_path(info.path, part.component)};
+    if (info.kind != LayerKind::kTeGrouped) continue;
+    // "linear_fc1_gate.3" is a linear_fc1_gate too.
+    const std::string& numbered = names.parts[i].back();
+    std::string of_all = numbered.substr(0, numbered.rfind('.'));
+    if (of_all != info.path) names.parts[i].push_back(std::move(of_all));
+  }
+  const std::string_view parameter = parameter_name(info);
+  if (!parameter.empty() && parameter != names.whole.back()) {
+    names.whole.push_back(parameter);
   }
   return names;
+}
+
+// Whether the entry's last part is the module's own name, spelt out.
+bool spells_out(std::string_view entry, const ModuleNames& names) {
+  return std::any_of(names.whole.begin(), names.whole.end(),
+                     [&](std::string_view name) {
+                       return last_component(name) == last_component(entry);
+                     });
 }
 
 template <typename Names>
@@ -70,7 +96,10 @@ class RuntimeRun : public RuleRun {
   ModuleHits hits(std::size_t module) override {
     const ModuleInfo& info = inventory_.modules[module];
     ModuleHits out;
-    if (info.same_as || !is_linear_kind(info.kind, true)) return out;
+    const bool by_exclusion = rule_.rule.targets.empty();
+    const bool possible = by_exclusion ? is_linear_kind(info.kind, true)
+                                       : takes_adapter(info.kind);
+    if (info.same_as || !possible) return out;
     ModuleNames names = names_of(info);
     add_aliases(module, names);
     add_target_hits(info, names, out);
@@ -115,7 +144,9 @@ class RuntimeRun : public RuleRun {
       out.head_skipped = !all_linear.empty() || terms.ask_linear(whole);
     }
     terms.keep_kind(kinds, whole);
-    if (!info.output_head) {
+    if (info.kind == LayerKind::kRouter) {
+      keep_router_hits(names, whole);
+    } else if (!info.output_head) {
       whole.insert(whole.end(), all_linear.begin(), all_linear.end());
       sort_unique(whole);
     }
@@ -128,6 +159,20 @@ class RuntimeRun : public RuleRun {
     std::sort(
         out.hits.begin(), out.hits.end(),
         [](const EntryHit& a, const EntryHit& b) { return a.entry < b.entry; });
+  }
+
+  // A router is adapted when an entry means it: by name or by kind. A pattern
+  // of everything below a layer does not; in the reference's language it does,
+  // and what holds modules back may take too much.
+  void keep_router_hits(const ModuleNames& names,
+                        std::vector<std::size_t>& hits) const {
+    if (!rule_.rule.adapt || rule_.rule.syntax == PatternSyntax::kMegatron) {
+      return;
+    }
+    std::erase_if(hits, [&](std::size_t entry) {
+      return !rule_.target_kinds.asks_for_kind(entry) &&
+             !spells_out(rule_.target_kinds.patterns()[entry], names);
+    });
   }
 
   // A pattern that hits the whole and its parts means the whole.

@@ -12,6 +12,7 @@
 #include "match/entry_set_internal.h"
 #include "match/kind_term_internal.h"
 #include "match/megatron_lint_internal.h"
+#include "match/site_maker_internal.h"
 
 namespace graft {
 namespace {
@@ -162,23 +163,9 @@ class Selection {
       }
     }
     if (!is_first) return;
-    const ModuleInfo& info = inventory_.modules[hit.module];
-    Site site;
-    site.module = info.path;
-    site.component = hit.component;
-    site.parameter = hit.parameter;
-    site.experts = hit.experts;
-    site.hf_paths = {hit.hf_path};
-    site.hf_rows = {hit.rows};
-    site.rows = hit.rows;
-    site.in = hit.in;
-    site.module_out = hit.rows.size();
-    site.layer_kind = info.kind;
-    site.layer = info.layer;
+    Site site = make_site(inventory_, hit);
     site.rule = rule;
     site.pattern = report_of(rule, hit.entries.front())->entry;
-    site.adapter = hit.adapter;
-    site.scale = lora_scale(site.adapter);
     plan_.sites.push_back(std::move(site));
   }
 
@@ -198,10 +185,6 @@ class Selection {
       if (!info.parts[i].component.empty()) parts.push_back(i);
     }
     return parts;
-  }
-
-  RowSet rows_of(const ModuleInfo& info, std::size_t part) const {
-    return part == kWhole ? RowSet{0, info.out} : info.parts[part].rows;
   }
 
   // An exclusion that covers the part, or null.
@@ -232,7 +215,9 @@ class Selection {
     if (!hit.whole) return hit.parts;
     const std::vector<std::size_t> parts = own_parts(info);
     if (parts.empty()) return {kWhole};
-    bool split = rules_[rule].adapter.kind == AdapterKind::kCanonicalLora;
+    // One adapter for gate and up of an expert, as the reference has it.
+    bool split = rules_[rule].adapter.kind == AdapterKind::kCanonicalLora &&
+                 info.kind != LayerKind::kTeGrouped;
     for (const std::size_t part : parts) {
       split = split || exclusion_of(hits, part) ||
               earlier_owner({info.parts[part].rows, part, rule, hit.entry});
@@ -247,7 +232,7 @@ class Selection {
     bool shadowed = false;
     bool excluded = false;
     for (const std::size_t part : units_of(info, rule, hit, hits)) {
-      const Claim claim{rows_of(info, part), part, rule, hit.entry};
+      const Claim claim{rows_of_part(info, part), part, rule, hit.entry};
       if (const PartExclusion* exclusion = exclusion_of(hits, part)) {
         exclude(exclusion->part == kWhole ? info.path : part_path(info, part),
                 exclusion->reason);
@@ -312,42 +297,16 @@ class Selection {
   }
 
   void add_site(std::size_t module, const Claim& claim) {
-    const ModuleInfo& info = inventory_.modules[module];
-    Site site;
-    site.module = info.path;
-    site.rows = claim.rows;
-    site.in = info.in;
-    site.module_out = info.out;
-    site.layer_kind = info.kind;
-    site.layer = info.layer;
-    site.expert = info.expert;
+    Site site = make_site(inventory_, module, claim.part);
     site.rule = claim.rule;
     site.adapter = runs_[claim.rule]->settings(module, claim.part);
-    add_names(info, claim, site);
     EntryReport* report = report_of(claim.rule, claim.entry);
-    site.pattern = report ? report->entry : std::string(info.name());
+    site.pattern =
+        report ? report->entry : std::string(last_component(site.module));
     if (site.adapter.rank < 1) return add_bad_rank(site);
     site.scale = lora_scale(site.adapter);
     if (report) report->sites.push_back(plan_.sites.size());
     plan_.sites.push_back(std::move(site));
-  }
-
-  void add_names(const ModuleInfo& info, const Claim& claim, Site& site) const {
-    if (claim.part != kWhole) {
-      const ModulePart& part = info.parts[claim.part];
-      site.component = part.component;
-      site.hf_paths = {part.path};
-      site.hf_rows = {part.rows};
-      return;
-    }
-    for (const ModulePart& part : info.parts) {
-      site.hf_paths.push_back(part.path);
-      site.hf_rows.push_back(part.rows);
-    }
-    if (info.parts.empty() && !inventory_.has_family_table) {
-      site.hf_paths = {info.path};
-      site.hf_rows = {site.rows};
-    }
   }
 
   void add_bad_rank(const Site& site) {

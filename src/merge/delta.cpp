@@ -49,16 +49,16 @@ std::vector<T> decode_all(const HostTensor& tensor) {
   return out;
 }
 
-// The rows of `part` that belong to a tensor of `rows` rows.
 template <typename T>
-LoraOperands<T> decode_part(const LoraPart& part, std::int64_t rows) {
+LoraOperands<T> decode_part(const LoraPart& part) {
   HostTensor b = part.b;
   const std::size_t row_bytes =
       static_cast<std::size_t>(b.shape[1]) * dtype_size(b.dtype);
   b.bytes =
       b.bytes.subspan(static_cast<std::size_t>(part.b_row_begin) * row_bytes,
-                      static_cast<std::size_t>(rows) * row_bytes);
-  return {.rank = part.a.shape[0],
+                      static_cast<std::size_t>(part.rows.size()) * row_bytes);
+  return {.rows = part.rows,
+          .rank = part.a.shape[0],
           .in = part.a.shape[1],
           .scale = static_cast<T>(part.scale),
           .a = decode_all<T>(part.a),
@@ -158,11 +158,15 @@ BlockStatistics merge_block(const MergeInput<T>& input, RowSet rows,
 
 template <typename T>
 void add_delta(const LoraOperands<T>& operands, RowSet rows, T* target) {
+  const RowSet both{std::max(rows.begin, operands.rows.begin),
+                    std::min(rows.end, operands.rows.end)};
+  if (both.size() <= 0) return;
   row_kernel<T>().add_product(
       {.a = operands.a.data(),
-       .b = operands.b.data() + rows.begin * operands.rank,
-       .target = target,
-       .count = rows.size(),
+       .b = operands.b.data() +
+            (both.begin - operands.rows.begin) * operands.rank,
+       .target = target + (both.begin - rows.begin) * operands.in,
+       .count = both.size(),
        .rank = operands.rank,
        .in = operands.in,
        .scale = operands.scale});
@@ -170,6 +174,15 @@ void add_delta(const LoraOperands<T>& operands, RowSet rows, T* target) {
 
 template void add_delta(const LoraOperands<float>&, RowSet, float*);
 template void add_delta(const LoraOperands<double>&, RowSet, double*);
+
+std::int64_t row_width(const HostTensor& tensor) {
+  return tensor.shape.empty() ? 1 : tensor.shape.back();
+}
+
+std::int64_t row_count(const HostTensor& tensor) {
+  const std::int64_t width = row_width(tensor);
+  return width == 0 ? 0 : tensor.element_count() / width;
+}
 
 void BlockStatistics::add(const BlockStatistics& other) {
   base_squares += other.base_squares;
@@ -184,7 +197,7 @@ BlockMerger::BlockMerger(HostTensor base, StoredTensor stored,
     : base_(std::move(base)), stored_(std::move(stored)) {
   const auto decode_parts = [&]<typename T>(Parts<T> out) {
     for (const LoraPart& part : parts) {
-      out.push_back(decode_part<T>(part, base_.shape[0]));
+      out.push_back(decode_part<T>(part));
     }
     parts_ = std::move(out);
   };
@@ -200,7 +213,7 @@ BlockStatistics BlockMerger::merge(RowSet rows,
   return std::visit(
       [&]<typename T>(const Parts<T>& parts) {
         const std::int64_t in =
-            stored_.format ? stored_.columns() : base_.shape[1];
+            stored_.format ? stored_.columns() : row_width(base_);
         return merge_block<T>({base_, stored_, parts, in}, rows, target);
       },
       parts_);

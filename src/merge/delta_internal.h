@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 #include <variant>
@@ -14,10 +15,11 @@
 
 namespace graft {
 
-// One adapter pair on the rows of one tensor, decoded: a is (rank, in), b is
-// (rows of the tensor, rank). T is float, or double for F64 weights.
+// One adapter pair on `rows` of one tensor, decoded: a is (rank, in), b is
+// (rows, rank). T is float, or double for F64 weights.
 template <typename T>
 struct LoraOperands {
+  RowSet rows{0, std::numeric_limits<std::int64_t>::max()};
   std::int64_t rank = 0;
   std::int64_t in = 0;
   T scale = 1;
@@ -25,9 +27,9 @@ struct LoraOperands {
   std::vector<T> b;
 };
 
-// target (rows.size(), in) += scale * b[rows] a. Each element is summed over
-// the rank in order, product and sum rounded apart: the same bits on every
-// processor and for every split into blocks.
+// target (rows.size(), in) += scale * b a, on those of `rows` that the pair
+// has. Each element is summed over the rank in order, product and sum rounded
+// apart: the same bits on every processor and for every split into blocks.
 template <typename T>
 void add_delta(const LoraOperands<T>& operands, RowSet rows, T* target);
 
@@ -41,14 +43,20 @@ struct BlockStatistics {
   void add(const BlockStatistics& other);
 };
 
-// An adapter pair as stored, and the row of B that belongs to the tensor's
-// first row.
+// An adapter pair as stored, the rows of the tensor that it is on (with more
+// than two axes: of all its matrices, one below another), and the row of B that
+// belongs to the first of them.
 struct LoraPart {
   HostTensor a;
   HostTensor b;
   std::int64_t b_row_begin = 0;
   double scale = 1.0;
+  RowSet rows;
 };
+
+// A tensor as one matrix: its last axis, and all others as rows.
+std::int64_t row_width(const HostTensor& tensor);
+std::int64_t row_count(const HostTensor& tensor);
 
 // Merges row blocks of one tensor of a computable type; decodes the parts
 // once. merge() is const and thread-safe. `base` has type and shape of the

@@ -3,6 +3,7 @@
 #include "merge/merge_plan_internal.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -26,12 +27,51 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return out + "]";
 }
 
-// One HF tensor that a site covers.
+// One HF tensor that a site covers: one part, or one for each expert of a
+// packed one.
 struct Target {
   std::string tensor;
-  std::int64_t rows = 0;
-  LoraPart part;
+  std::vector<std::int64_t> shape;
+  std::vector<LoraPart> parts;
 };
+
+// A packed tensor, and the weight that a parameter's name says itself, need no
+// ".weight".
+std::string tensor_of(const Site& site, const std::string& path) {
+  const bool own = !site.parameter.empty() || path == site.hf_parameter;
+  return own ? path : path + kWeight;
+}
+
+HostTensor rows_of(const HostTensor& matrix, RowSet rows) {
+  HostTensor out = matrix;
+  const std::size_t row_bytes =
+      static_cast<std::size_t>(row_width(matrix)) * dtype_size(matrix.dtype);
+  out.shape[0] = rows.size();
+  out.bytes =
+      matrix.bytes.subspan(static_cast<std::size_t>(rows.begin) * row_bytes,
+                           static_cast<std::size_t>(rows.size()) * row_bytes);
+  return out;
+}
+
+// What the site adds to `rows` of its own, which begin a tensor.
+Target target_of(const Site& site, const AdapterRecord& record, RowSet rows) {
+  const std::int64_t matrix = std::min(rows.size(), site.rows_of_expert());
+  const std::int64_t rank = site.adapter.rank;
+  Target out{.shape = {rows.size(), site.in}};
+  if (matrix < rows.size()) {
+    out.shape = {rows.size() / matrix, matrix, site.in};
+  }
+  for (std::int64_t row = 0; row < rows.size(); row += matrix) {
+    const std::int64_t expert = (rows.begin + row) / site.rows_of_expert();
+    out.parts.push_back(
+        {.a = rows_of(record.a, {expert * rank, (expert + 1) * rank}),
+         .b = record.b,
+         .b_row_begin = rows.begin + row,
+         .scale = site.scale,
+         .rows = {row, row + matrix}});
+  }
+  return out;
+}
 
 std::vector<Target> targets_of(const Site& site, const AdapterRecord& record) {
   std::vector<std::string> paths = site.hf_paths;
@@ -42,14 +82,30 @@ std::vector<Target> targets_of(const Site& site, const AdapterRecord& record) {
   }
   std::vector<Target> out;
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    out.push_back({.tensor = paths[i] + kWeight,
-                   .rows = rows[i].size(),
-                   .part = {.a = record.a,
-                            .b = record.b,
-                            .b_row_begin = rows[i].begin - site.rows.begin,
-                            .scale = site.scale}});
+    out.push_back(target_of(
+        site, record,
+        {rows[i].begin - site.rows.begin, rows[i].end - site.rows.begin}));
+    out.back().tensor = tensor_of(site, paths[i]);
   }
   return out;
+}
+
+// The pair has the shapes of its site, and each tensor is whole experts of it
+// or rows of one.
+bool pair_fits(const Site& site, const AdapterRecord& record) {
+  const std::int64_t rank = site.adapter.rank;
+  const std::int64_t of_expert = site.rows_of_expert();
+  const auto is_inside = [&](RowSet rows) {
+    const std::int64_t begin = rows.begin - site.rows.begin;
+    return begin >= 0 && rows.size() > 0 && rows.end <= site.rows.end &&
+           (rows.size() <= of_expert
+                ? begin / of_expert == (begin + rows.size() - 1) / of_expert
+                : begin % of_expert == 0 && rows.size() % of_expert == 0);
+  };
+  return of_expert > 0 &&
+         record.a.shape == std::vector{site.experts * rank, site.in} &&
+         record.b.shape == std::vector{site.rows.size(), rank} &&
+         std::all_of(site.hf_rows.begin(), site.hf_rows.end(), is_inside);
 }
 
 bool is_matrix_site(const Site& site) {
@@ -89,6 +145,7 @@ class Planner {
 
  private:
   void check_records() const {
+    refuse_unsupported_sites(adapter_.plan, kOperation);
     if (adapter_.records.size() != adapter_.plan.sites.size() ||
         adapter_.records.empty()) {
       throw ConfigError(ErrorText{
@@ -111,9 +168,20 @@ class Planner {
                           " yet");
       return;
     }
+    if (!pair_fits(site, record)) {
+      problems_.push_back(where + "A " + shape_text(record.a.shape) + ", B " +
+                          shape_text(record.b.shape) + " do not fit rank " +
+                          std::to_string(site.adapter.rank) + " on " +
+                          std::to_string(site.rows.size()) + " rows of " +
+                          std::to_string(site.in) + ", " +
+                          std::to_string(site.experts) + " experts");
+      return;
+    }
     for (Target& target : targets_of(site, record)) {
-      if (!check_target(site, target)) continue;
-      parts_[target.tensor].push_back(std::move(target.part));
+      if (!check_target(target)) continue;
+      std::vector<LoraPart>& parts = parts_[target.tensor];
+      std::move(target.parts.begin(), target.parts.end(),
+                std::back_inserter(parts));
     }
   }
 
@@ -121,7 +189,7 @@ class Planner {
     return tied_ && tied_->head_tensor == tensor;
   }
 
-  bool check_target(const Site& site, const Target& target) {
+  bool check_target(const Target& target) {
     const std::string where = "tensor " + printable(target.tensor) + ": ";
     const std::string& stored =
         is_head(target.tensor) ? tied_->embedding_tensor : target.tensor;
@@ -138,18 +206,10 @@ class Planner {
                           "merged into");
       return false;
     }
-    const std::vector<std::int64_t> expected{target.rows, site.in};
-    const LoraPart& part = target.part;
-    const bool pair_fits =
-        part.a.shape == std::vector{site.adapter.rank, site.in} &&
-        part.b.shape == std::vector{site.rows.size(), site.adapter.rank} &&
-        part.b_row_begin >= 0 &&
-        part.b_row_begin + target.rows <= site.rows.size();
-    if (base.shape != expected || !pair_fits) {
-      problems_.push_back(where + "shape " + shape_text(base.shape) + ", A " +
-                          shape_text(part.a.shape) + ", B " +
-                          shape_text(part.b.shape) + " do not fit the site's " +
-                          shape_text(expected));
+    if (base.shape != target.shape) {
+      problems_.push_back(where + "shape " + shape_text(base.shape) +
+                          " does not fit the site's " +
+                          shape_text(target.shape));
       return false;
     }
     return true;

@@ -25,11 +25,11 @@ struct Block {
 
 // Elements of a row; a vector is one row.
 std::int64_t width(const OutputTensor& tensor) {
-  return tensor.is_stored() ? tensor.stored.columns() : tensor.base.shape[1];
+  return tensor.is_stored() ? tensor.stored.columns() : row_width(tensor.base);
 }
 
 std::int64_t row_count(const OutputTensor& tensor) {
-  return tensor.is_stored() ? tensor.stored.rows() : tensor.base.shape[0];
+  return tensor.is_stored() ? tensor.stored.rows() : row_count(tensor.base);
 }
 
 std::vector<Block> split(const std::vector<OutputTensor>& tensors) {

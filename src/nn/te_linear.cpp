@@ -82,19 +82,25 @@ TeGroupedLinear::TeGroupedLinear(std::int64_t experts,
   }
 }
 
+c10::intrusive_ptr<FrozenWeight> TeGroupedLinear::expert_weight(
+    std::int64_t expert) const {
+  // An own weight that was frozen stays among the parameters.
+  const auto own = named_parameters(false);
+  const at::Tensor* weight = own.find("weight");
+  if (weight == nullptr) return slices_[static_cast<std::size_t>(expert)];
+  const at::Tensor rows =
+      weight->detach().narrow(0, expert * expert_out(), expert_out());
+  return FrozenWeight::make({{rows, nullptr}}, ComputeMode::kNative,
+                            WeightLayout::kBlocks);
+}
+
 at::Tensor TeGroupedLinear::forward(const at::Tensor& x,
                                     const std::vector<std::int64_t>& counts) {
-  if (op()) {
-    throw ConfigError(ErrorText{"grouped linear",
-                                "adapters on its experts",
-                                "an operation",
-                                "none",
-                                {}});
-  }
   const auto total =
       std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  if (static_cast<std::int64_t>(counts.size()) != experts_ ||
-      total != x.size(0)) {
+  const bool fits = static_cast<std::int64_t>(counts.size()) == experts_ &&
+                    std::ranges::all_of(counts, [](auto n) { return n >= 0; });
+  if (!fits || x.dim() != 2 || total != x.size(0)) {
     throw ConfigError(ErrorText{"grouped linear",
                                 "rows by expert",
                                 std::to_string(counts.size()) + " experts, " +
@@ -103,24 +109,35 @@ at::Tensor TeGroupedLinear::forward(const at::Tensor& x,
                                     std::to_string(x.size(0)) + " rows",
                                 {}});
   }
-  const std::int64_t out = this->out() / experts_;
+  if (!op()) return base_forward(x, counts);
+  auto* grouped = dynamic_cast<GroupedOp*>(op().get());
+  if (grouped == nullptr) {
+    throw ConfigError(ErrorText{"grouped linear",
+                                "its operation",
+                                "one for a single weight",
+                                "one that takes rows by expert",
+                                {}});
+  }
+  return grouped->forward_grouped(*this, x, counts);
+}
+
+at::Tensor TeGroupedLinear::base_forward(
+    const at::Tensor& x, const std::vector<std::int64_t>& counts) const {
   std::vector<at::Tensor> parts;
   std::int64_t begin = 0;
   for (std::int64_t e = 0; e < experts_; ++e) {
-    const auto place = static_cast<std::size_t>(e);
-    if (counts[place] == 0) continue;
-    const at::Tensor rows = x.narrow(0, begin, counts[place]);
-    begin += counts[place];
-    if (is_frozen() && !slices_.empty()) {
-      parts.push_back(frozen_product(rows, slices_[place]));
+    const std::int64_t count = counts[static_cast<std::size_t>(e)];
+    if (count == 0) continue;
+    const at::Tensor rows = x.narrow(0, begin, count);
+    begin += count;
+    if (is_frozen()) {
+      parts.push_back(frozen_product(rows, expert_weight(e)));
       continue;
     }
-    const at::Tensor weight = is_frozen()
-                                  ? dense_rows({e * out, (e + 1) * out})
-                                  : this->weight().narrow(0, e * out, out);
-    parts.push_back(at::linear(rows, weight.to(x.scalar_type())));
+    const at::Tensor own = weight().narrow(0, e * expert_out(), expert_out());
+    parts.push_back(at::linear(rows, own.to(x.scalar_type())));
   }
-  if (parts.empty()) return x.new_empty({0, out});
+  if (parts.empty()) return x.new_empty({0, expert_out()});
   return at::cat(parts);
 }
 

@@ -46,8 +46,9 @@ AdapterParameters::AdapterParameters(Site site, at::Tensor a, at::Tensor b)
       b_(register_parameter("lora_B", std::move(b))) {}
 
 void AdaptedLinear::add(Site site, at::Tensor a, at::Tensor b) {
-  const std::string name =
-      site.component.empty() ? kWholeModule : site.component;
+  std::string name = site.component.empty() ? kWholeModule : site.component;
+  // "linear_fc2.3": names of modules have no dots.
+  std::replace(name.begin(), name.end(), '.', '_');
   auto adapter =
       register_module(name, std::make_shared<AdapterParameters>(
                                 std::move(site), std::move(a), std::move(b)));
@@ -71,6 +72,13 @@ std::uint64_t AdaptedLinear::state_key() const {
 
 at::Tensor AdaptedLinear::forward(const nn::LinearSlot& slot,
                                   const at::Tensor& x) {
+  if (dynamic_cast<const nn::TeGroupedLinear*>(&slot) != nullptr) {
+    throw ConfigError(ErrorText{"adapted grouped linear",
+                                "the call",
+                                "rows without counts by expert",
+                                "TeGroupedLinear::forward with counts",
+                                {}});
+  }
   if (!enabled) return slot.base_forward(x);
   check_input(slot, x);
   const bool bias_is_trained =

@@ -1,6 +1,7 @@
 // What a slot runs once it is adapted: the frozen product and the low-rank
 // products of its adapters as one autograd function. Entry points:
-// AdaptedLinear, adapted_or_null. The function is in low_rank_product.cpp.
+// AdaptedLinear, adapted_or_null. The functions are in low_rank_product.cpp and
+// grouped_product.cpp.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -11,11 +12,13 @@
 #include <vector>
 
 #include "graft/nn/linear_slot.h"
+#include "graft/nn/te_linear.h"
 #include "graft/peft/inject.h"
 
 namespace graft {
 
-// Holds one adapter's parameters, lora_A and lora_B.
+// Holds one adapter's parameters, lora_A and lora_B; of all experts of a
+// grouped linear (experts, rank, in) and (experts, rows of one, rank).
 class AdapterParameters : public torch::nn::Module {
  public:
   AdapterParameters(Site site, at::Tensor a, at::Tensor b);
@@ -31,9 +34,12 @@ class AdapterParameters : public torch::nn::Module {
 };
 
 // Both the operation of a slot and its child module "adapters".
-class AdaptedLinear : public torch::nn::Module, public nn::LinearOp {
+class AdaptedLinear : public torch::nn::Module, public nn::GroupedOp {
  public:
   at::Tensor forward(const nn::LinearSlot& slot, const at::Tensor& x) override;
+  at::Tensor forward_grouped(const nn::TeGroupedLinear& slot,
+                             const at::Tensor& x,
+                             const std::vector<std::int64_t>& counts) override;
   // Of `enabled` and `counter`.
   std::uint64_t state_key() const override;
 
@@ -51,9 +57,16 @@ class AdaptedLinear : public torch::nn::Module, public nn::LinearOp {
  private:
   at::Tensor forward_trainable(const nn::LinearSlot& slot,
                                const at::Tensor& x) const;
+  at::Tensor grouped_trainable(const nn::TeGroupedLinear& slot,
+                               const at::Tensor& x,
+                               const std::vector<std::int64_t>& counts) const;
 
   std::vector<std::shared_ptr<AdapterParameters>> adapters_;
 };
+
+// Which mask falls on the rows of one expert of the site's module.
+std::uint64_t expert_dropout_key(const DropoutCounter& counter,
+                                 const Site& site, std::int64_t expert);
 
 // The operation of `slot` when it is adapted, else null.
 AdaptedLinear* adapted_or_null(const nn::LinearSlot& slot);

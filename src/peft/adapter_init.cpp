@@ -59,8 +59,9 @@ double normal_deviation(const Site& site) {
 
 }  // namespace
 
-void initialise_a(at::Tensor& a, const Site& site, std::uint64_t seed) {
-  const std::uint64_t key = join_keys(text_key(site.path()), seed);
+namespace {
+
+void initialise_matrix(at::Tensor& a, const Site& site, std::uint64_t key) {
   if (site.adapter.init == AdapterInit::kKaiming) {
     const float bound =
         static_cast<float>(1.0 / std::sqrt(static_cast<double>(site.in)));
@@ -71,6 +72,18 @@ void initialise_a(at::Tensor& a, const Site& site, std::uint64_t seed) {
   }
   const float deviation = static_cast<float>(normal_deviation(site));
   fill(a, [=](std::int64_t i) { return normal(key, i) * deviation; });
+}
+
+}  // namespace
+
+void initialise_a(at::Tensor& a, const Site& site, std::uint64_t seed) {
+  const std::uint64_t key = join_keys(text_key(site.path()), seed);
+  if (a.dim() == 2) return initialise_matrix(a, site, key);
+  for (std::int64_t expert = 0; expert < a.size(0); ++expert) {
+    at::Tensor matrix = a.select(0, expert);
+    initialise_matrix(matrix, site,
+                      join_keys(key, static_cast<std::uint64_t>(expert)));
+  }
 }
 
 }  // namespace graft

@@ -10,7 +10,8 @@
 namespace graft {
 
 // Fills `a` (rank, in), fp32 and contiguous on the CPU, from (seed, site
-// path): no other site has a say.
+// path): no other site has a say. (experts, rank, in): each expert as its own
+// matrix would be, from its number too.
 void initialise_a(at::Tensor& a, const Site& site, std::uint64_t seed);
 
 }  // namespace graft

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "graft/base/error.h"
+#include "graft/nn/te_linear.h"
 #include "graft/peft/layer_kind.h"
 #include "peft/adapted_linear_internal.h"
 #include "peft/adapter_init_internal.h"
@@ -42,13 +43,31 @@ std::string no_slot_text(const SlotIndex& index, const std::string& path) {
   return quoted(path) + " is " + describe_unadaptable(*module);
 }
 
+// An adapter of a grouped linear is on all its experts, or on rows of one.
+std::string expert_fault(const Site& site, const nn::LinearSlot& slot) {
+  const auto* grouped = dynamic_cast<const nn::TeGroupedLinear*>(&slot);
+  const bool whole = site.component.empty();
+  const std::int64_t experts =
+      grouped != nullptr && whole ? grouped->experts() : 1;
+  if (site.experts != experts) {
+    return "is planned for " + std::to_string(site.experts) +
+           " experts, not for " + std::to_string(experts);
+  }
+  if (grouped == nullptr) return {};
+  const std::int64_t out = grouped->expert_out();
+  const RowSet rows = site.rows;
+  if (whole ? rows.size() != slot.out()
+            : rows.begin / out != (rows.end - 1) / out) {
+    return "has rows " + rows_text(rows) + " of some experts of " +
+           std::to_string(out) + " rows each";
+  }
+  return {};
+}
+
 // What stands against the adapter; empty when nothing does.
 std::string fault_of(const Site& site, const nn::LinearSlot& slot,
                      SlotRows& taken) {
   const std::string name = quoted(site.path()) + " ";
-  if (layer_kind_of(slot) == LayerKind::kTeGrouped) {
-    return name + "is " + describe_unadaptable(slot);
-  }
   if (site.adapter.kind == AdapterKind::kDora) {
     return name + "asks for DoRA, which is not built yet";
   }
@@ -65,6 +84,9 @@ std::string fault_of(const Site& site, const nn::LinearSlot& slot,
       site.rows.end > slot.out()) {
     return name + "has rows " + rows_text(site.rows) + " of 0.." +
            std::to_string(slot.out());
+  }
+  if (std::string fault = expert_fault(site, slot); !fault.empty()) {
+    return name + fault;
   }
   std::vector<RowSet>& rows = taken[&slot];
   const AdaptedLinear* adapted = adapted_or_null(slot);
@@ -110,23 +132,37 @@ AdaptedLinear& adapted_slot(nn::LinearSlot& slot) {
   return *adapted;
 }
 
+struct FactorShapes {
+  std::vector<std::int64_t> a;
+  std::vector<std::int64_t> b;
+};
+
+FactorShapes factor_shapes(const Site& site) {
+  const std::int64_t rank = site.adapter.rank;
+  const bool of_experts =
+      site.layer_kind == LayerKind::kTeGrouped && site.component.empty();
+  if (!of_experts) return {{rank, site.in}, {site.rows.size(), rank}};
+  return {{site.experts, rank, site.in},
+          {site.experts, site.rows_of_expert(), rank}};
+}
+
 LiveAdapter attach(nn::LinearSlot& slot, const Site& site,
                    const InjectOptions& options) {
   const at::Device device =
       slot.is_frozen() ? slot.frozen()->device() : slot.weight().device();
   const auto host = at::TensorOptions(at::kFloat);
   const auto there = host.device(device);
-  const std::int64_t rank = site.adapter.rank;
+  const FactorShapes shapes = factor_shapes(site);
   at::Tensor a;
   at::Tensor b;
   if (options.initialise) {
-    a = at::empty({rank, site.in}, host);
+    a = at::empty(shapes.a, host);
     initialise_a(a, site, options.seed);
     a = a.to(device);
-    b = at::zeros({site.rows.size(), rank}, there);
+    b = at::zeros(shapes.b, there);
   } else {
-    a = at::empty({rank, site.in}, there);
-    b = at::empty({site.rows.size(), rank}, there);
+    a = at::empty(shapes.a, there);
+    b = at::empty(shapes.b, there);
   }
   a.requires_grad_(true);
   b.requires_grad_(true);
@@ -138,9 +174,6 @@ LiveAdapter attach(nn::LinearSlot& slot, const Site& site,
 
 std::string describe_unadaptable(const torch::nn::Module& module) {
   const LayerKind kind = layer_kind_of(module);
-  if (kind == LayerKind::kTeGrouped) {
-    return "a grouped linear: adapters on its experts are not built yet";
-  }
   if (kind == LayerKind::kLinear) {
     return "a linear layer whose forward graft cannot enter (" + module.name() +
            "): use graft::nn::Linear for it";

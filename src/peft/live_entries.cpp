@@ -20,16 +20,14 @@ constexpr std::string_view kNoName("\xFF\0\xFF", 3);
 KindSet live_kinds(const LiveQuestion& question) {
   ModuleInfo info;
   info.kind = layer_kind_of(question.module);
-  const bool grouped = info.kind == LayerKind::kTeGrouped;
   const bool is_layer = is_linear_kind(info.kind, question.te_available) ||
-                        info.kind == LayerKind::kRouter || grouped;
+                        info.kind == LayerKind::kRouter ||
+                        info.kind == LayerKind::kTeGrouped;
   if (!is_layer) return 0;
   info.path = *question.full_name;
   info.output_head = is_output_head(question.module);
   info.expert = path_numbers(info.path).expert;
-  const KindSet kinds = kinds_of(info);
-  // all-linear passes over grouped weights, and kind=linear says the same.
-  return grouped ? kinds & ~kind_from_name("linear") : kinds;
+  return kinds_of(info);
 }
 
 std::size_t lowest(const std::vector<std::size_t>& hits) {
@@ -105,11 +103,11 @@ std::size_t LiveEntries::linear_hit(const LiveQuestion& question) const {
         // The reference knows the word in this form alone.
         return syntax_ == PatternSyntax::kGlob || entries_[entry] == kAllLinear;
       });
-  const bool wanted =
-      first != all_linear.end() &&
-      is_linear_kind(layer_kind_of(question.module), question.te_available) &&
-      !is_output_head(question.module);
-  return wanted ? *first : kNoHit;
+  if (first == all_linear.end()) return kNoHit;
+  const LayerKind kind = layer_kind_of(question.module);
+  const bool linear = is_linear_kind(kind, question.te_available) ||
+                      (question.te_available && kind == LayerKind::kTeGrouped);
+  return linear && !is_output_head(question.module) ? *first : kNoHit;
 }
 
 std::size_t LiveEntries::first_hit(const LiveQuestion& question) const {

@@ -8,6 +8,7 @@
 #include "graft/base/dtype.h"
 #include "graft/nn/embedding.h"
 #include "graft/nn/linear_slot.h"
+#include "graft/nn/te_linear.h"
 #include "graft/peft/peft.h"
 #include "match/folded_path_internal.h"
 #include "peft/live_inventory_internal.h"
@@ -36,6 +37,9 @@ void describe_slot(const nn::LinearSlot& slot, ModuleInfo& info) {
   info.out = slot.out();
   info.has_bias = slot.bias().defined();
   info.output_head = slot.is_output_head();
+  if (const auto* grouped = dynamic_cast<const nn::TeGroupedLinear*>(&slot)) {
+    info.experts = grouped->experts();
+  }
   info.dtype = dtype_of(slot.is_frozen() ? slot.frozen()->storage_type()
                                          : slot.weight().scalar_type());
   for (const nn::RowComponent& part : slot.components()) {

@@ -1,6 +1,6 @@
-// Forward and backward of an adapted linear layer. Entry point:
-// low_rank_product. Products of adapters go straight into slices of the one
-// result.
+// Forward and backward of an adapted linear layer. Entry points:
+// low_rank_product, run_low_rank, differentiate_low_rank. Products of adapters
+// go straight into slices of the one result.
 #include "peft/low_rank_product_internal.h"
 
 #include <ATen/ATen.h>
@@ -123,14 +123,14 @@ void backward_group(GroupBackward& work, std::size_t index,
     const at::Tensor dy = slice(work.dy, piece.rows);
     nn::thin_product({dy, f.b(local), piece.scale},
                      f.columns(u, local, piece.rank));
-    gradients[2 + 2 * i] =
+    gradients[2 * i + 1] =
         gradient_of_b(f.columns(z, local, piece.rank), dy, piece.scale);
   }
   at::Tensor da = at::empty({f.rank(), seen.size(1)}, seen.options());
   nn::thin_product({u.t(), seen}, da);
   da = da.to(at::kFloat);
   for (std::size_t i = group.begin; i < group.end; ++i) {
-    gradients[1 + 2 * i] =
+    gradients[2 * i] =
         da.narrow(0, f.offset(i - group.begin), call.pieces[i].rank);
   }
   if (!work.dx.defined()) return;
@@ -147,14 +147,10 @@ struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
                             const c10::intrusive_ptr<LowRankCall>& call) {
     at::Tensor y = empty_result(x, call->weight->out());
     at::Tensor rows = y.view({-1, y.size(-1)});
-    const at::Tensor matrix = as_matrix(x);
-    call->weight->multiply_out(matrix, rows);
-    if (call->bias.defined()) rows.add_(call->bias);
+    const variable_list z = run_low_rank(*call, as_matrix(x), factors, rows);
     variable_list saved{x};
     saved.insert(saved.end(), factors.begin(), factors.end());
-    for (const LowRankGroup& group : call->groups) {
-      saved.push_back(add_group(*call, group, matrix, factors, rows));
-    }
+    saved.insert(saved.end(), z.begin(), z.end());
     ctx->save_for_backward(std::move(saved));
     ctx->saved_data[kCall] = c10::IValue::make_capsule(call);
     return y;
@@ -173,25 +169,49 @@ struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
     const auto capsule = ctx->saved_data[kCall].toCapsule();
     const auto& call = static_cast<const LowRankCall&>(*capsule);
     const std::size_t factor_count = 2 * call.pieces.size();
-    const at::TensorList factors = at::TensorList(saved).slice(1, factor_count);
-    const at::TensorList z = at::TensorList(saved).slice(1 + factor_count);
-    const at::Tensor x = as_matrix(saved[0]);
-    const at::Tensor dy = as_matrix(grads[0]);
-    variable_list gradients(factor_count + 2);
-    GroupBackward work{call, factors, z, x, dy, {}};
+    const LowRankSaved kept{as_matrix(saved[0]),
+                            at::TensorList(saved).slice(1, factor_count),
+                            at::TensorList(saved).slice(1 + factor_count)};
+    variable_list gradients(1);
+    at::Tensor dx;
     if (ctx->needs_input_grad(0)) {
-      gradients[0] = at::empty(saved[0].sizes(), x.options());
-      work.dx = gradients[0].view({-1, x.size(1)});
-      call.weight->multiply_transposed_out(dy, work.dx);
+      gradients[0] = at::empty(saved[0].sizes(), saved[0].options());
+      dx = gradients[0].view({-1, kept.x.size(1)});
     }
-    for (std::size_t i = 0; i < call.groups.size(); ++i) {
-      backward_group(work, i, gradients);
-    }
+    const variable_list found =
+        differentiate_low_rank(call, kept, as_matrix(grads[0]), dx);
+    gradients.insert(gradients.end(), found.begin(), found.end());
+    gradients.emplace_back();
     return gradients;
   }
 };
 
 }  // namespace
+
+std::vector<at::Tensor> run_low_rank(const LowRankCall& call,
+                                     const at::Tensor& x,
+                                     at::TensorList factors, at::Tensor y) {
+  call.weight->multiply_out(x, y);
+  if (call.bias.defined()) y.add_(call.bias);
+  std::vector<at::Tensor> z;
+  for (const LowRankGroup& group : call.groups) {
+    z.push_back(add_group(call, group, x, factors, y));
+  }
+  return z;
+}
+
+std::vector<at::Tensor> differentiate_low_rank(const LowRankCall& call,
+                                               const LowRankSaved& saved,
+                                               const at::Tensor& dy,
+                                               at::Tensor dx) {
+  if (dx.defined()) call.weight->multiply_transposed_out(dy, dx);
+  std::vector<at::Tensor> gradients(2 * call.pieces.size());
+  GroupBackward work{call, saved.factors, saved.z, saved.x, dy, dx};
+  for (std::size_t i = 0; i < call.groups.size(); ++i) {
+    backward_group(work, i, gradients);
+  }
+  return gradients;
+}
 
 at::Tensor low_rank_product(const at::Tensor& x, at::TensorList factors,
                             const c10::intrusive_ptr<LowRankCall>& call) {

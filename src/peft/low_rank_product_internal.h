@@ -1,5 +1,6 @@
 // y = x W^T + bias, and y[rows] += s * (x A^T) B^T for each adapter, as one
-// autograd function. Entry point: low_rank_product.
+// autograd function, and its two halves without autograd. Entry points:
+// low_rank_product, run_low_rank, differentiate_low_rank.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -43,5 +44,22 @@ struct LowRankCall : public torch::CustomClassHolder {
 // x A^T (N, rank).
 at::Tensor low_rank_product(const at::Tensor& x, at::TensorList factors,
                             const c10::intrusive_ptr<LowRankCall>& call);
+
+// On matrices: writes y (N, out) whole, returns x A^T (N, rank) of each group.
+std::vector<at::Tensor> run_low_rank(const LowRankCall& call,
+                                     const at::Tensor& x,
+                                     at::TensorList factors, at::Tensor y);
+
+struct LowRankSaved {
+  at::Tensor x;  // (N, in)
+  at::TensorList factors;
+  at::TensorList z;  // of run_low_rank
+};
+// Gradients of the factors in turn, fp32. dx (N, in) is written whole when it
+// is defined.
+std::vector<at::Tensor> differentiate_low_rank(const LowRankCall& call,
+                                               const LowRankSaved& saved,
+                                               const at::Tensor& dy,
+                                               at::Tensor dx);
 
 }  // namespace graft

@@ -53,9 +53,8 @@ bool is_linear_like(LayerKind kind) {
          kind == LayerKind::kTeDuplicated;
 }
 
-bool is_adaptable(const torch::nn::Module& module, LayerKind kind) {
-  return dynamic_cast<const nn::LinearSlot*>(&module) != nullptr &&
-         kind != LayerKind::kTeGrouped;
+bool is_adaptable(const torch::nn::Module& module) {
+  return dynamic_cast<const nn::LinearSlot*>(&module) != nullptr;
 }
 
 EntryReport& entry_of(Plan& plan, const std::string& pattern) {
@@ -94,6 +93,7 @@ Site Peft::make_site(const ModuleInfo& info, const Match& match,
   site.rows = {0, info.out};
   site.in = info.in;
   site.module_out = info.out;
+  site.experts = info.experts;
   site.layer_kind = info.kind;
   site.layer = info.layer;
   site.expert = info.expert;
@@ -138,7 +138,7 @@ void Peft::select(const std::vector<Hit>& hits, Selection& selection) {
   Plan& plan = selection.plan;
   for (const Hit& hit : hits) {
     const std::string pattern = hit.match.pattern.value_or(std::string());
-    if (!is_adaptable(*hit.module, hit.info.kind)) {
+    if (!is_adaptable(*hit.module)) {
       const std::string why = describe_unadaptable(*hit.module);
       plan.exclusions.push_back({hit.info.path, why});
       const std::string fault = "'" + hit.info.path + "' is " + why;

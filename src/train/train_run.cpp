@@ -29,6 +29,11 @@ bool has_no_gradient(const at::Tensor& tensor) {
   return !tensor.grad().defined() || !tensor.grad().any().item<bool>();
 }
 
+// No token of the step may have chosen the one expert.
+bool may_be_idle(const Site& site) {
+  return site.layer_kind == LayerKind::kTeGrouped && !site.component.empty();
+}
+
 }  // namespace
 
 TrainRun::TrainRun(nn::CausalLm& model, const TrainData& data,
@@ -138,7 +143,7 @@ void TrainRun::check_first_gradients() const {
   std::string sites;
   std::size_t count = 0;
   for (const LiveAdapter& adapter : adapters_of(model_)) {
-    if (!has_no_gradient(adapter.b)) continue;
+    if (!has_no_gradient(adapter.b) || may_be_idle(adapter.site)) continue;
     if (++count <= 8) sites += (count > 1 ? ", " : "") + adapter.site.path();
   }
   for (const TrainedParameter& parameter : optimizer_.parameters()) {

@@ -39,6 +39,17 @@ TEST(NameList, tells_layer_expert_and_head) {
   EXPECT_TRUE(list.warnings.empty());
 }
 
+TEST(NameList, tells_routers_by_the_experts_beside_them) {
+  const Inventory list = read(
+      "a.0.mlp.gate\na.0.mlp.experts.0.up\na.1.mlp.gate\na.2.moe.router\n"
+      "a.2.moe.experts\na.3.gate\na.3.expertsx.0\ngate\n");
+  std::string routers;
+  for (const ModuleInfo& info : list.modules) {
+    if (info.kind == LayerKind::kRouter) routers += info.path + " ";
+  }
+  EXPECT_EQ(routers, "a.0.mlp.gate a.2.moe.router ");
+}
+
 TEST(NameList, counts_a_repeated_name_once) {
   const Inventory list = read("a.b\na.c\na.b\na.b\n");
   EXPECT_EQ(list.modules.size(), 2u);

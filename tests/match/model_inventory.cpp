@@ -149,6 +149,62 @@ Inventory make_moe_inventory() {
   return out;
 }
 
+namespace {
+
+constexpr std::int64_t kExperts = 4;
+constexpr std::int64_t kSize = 6;  // inner, of one expert
+
+// A router and grouped experts, as mixtral's table has them.
+void add_experts(std::int64_t layer, Inventory& out) {
+  const std::string path = "decoder.layers." + std::to_string(layer) + ".mlp.";
+  const std::string hf = "model.layers." + std::to_string(layer) + ".";
+  ModuleInfo router =
+      with_whole(module(path + "router", LayerKind::kRouter, kHidden, kExperts),
+                 hf + "block_sparse_moe.gate");
+  router.hf_parameter = hf + "mlp.gate.weight";
+  ModuleInfo fc1 = module(path + "experts.linear_fc1", LayerKind::kTeGrouped,
+                          kHidden, kExperts * 2 * kSize);
+  ModuleInfo fc2 = module(path + "experts.linear_fc2", LayerKind::kTeGrouped,
+                          kSize, kExperts * kHidden);
+  fc1.hf_parameter = hf + "mlp.experts.gate_up_proj";
+  fc2.hf_parameter = hf + "mlp.experts.down_proj";
+  for (std::int64_t e = 0; e < kExperts; ++e) {
+    const std::string number = std::to_string(e);
+    const std::string own = hf + "block_sparse_moe.experts." + number;
+    const std::int64_t row = e * 2 * kSize;
+    fc1.parts.push_back(
+        {own + ".w1", "linear_fc1_gate." + number, {row, row + kSize}});
+    fc1.parts.push_back({own + ".w3",
+                         "linear_fc1_up." + number,
+                         {row + kSize, row + 2 * kSize}});
+    fc2.parts.push_back({own + ".w2",
+                         "linear_fc2." + number,
+                         {e * kHidden, (e + 1) * kHidden}});
+  }
+  fc1.experts = fc2.experts = kExperts;
+  for (ModuleInfo* info : {&router, &fc1, &fc2}) {
+    info->layer = layer;
+    out.modules.push_back(std::move(*info));
+  }
+}
+
+}  // namespace
+
+Inventory make_expert_inventory() {
+  Inventory out;
+  out.source = "models/experts";
+  out.model_type = "mixtral";
+  out.has_family_table = true;
+  out.total_parameters = 10000;
+  for (std::int64_t layer = 0; layer < 2; ++layer) {
+    add_layer(layer, out);
+    // In place of the MLP's two layers.
+    out.modules.resize(out.modules.size() - 2);
+    add_experts(layer, out);
+  }
+  return out;
+}
+
 Inventory make_bare_inventory(const std::vector<std::string>& names) {
   Inventory out;
   out.source = "names";

@@ -1,6 +1,6 @@
 // Inventories for tests. Entry points: make_llama_inventory,
-// make_hf_names_inventory, make_moe_inventory, make_rule, site_paths,
-// expect_golden.
+// make_hf_names_inventory, make_moe_inventory, make_expert_inventory,
+// make_rule, site_paths, expect_golden.
 #pragma once
 
 #include <string>
@@ -20,6 +20,10 @@ Inventory make_hf_names_inventory(std::int64_t layers);
 // Four layers, known by Hugging Face names: a dense MLP in layer 0; a router,
 // four experts and a shared expert in the others. Hidden 8, experts of 4.
 Inventory make_moe_inventory();
+
+// Two layers of a Mixtral with a family table: hidden 8, attention as above, a
+// router, four experts of 6 as grouped layers.
+Inventory make_expert_inventory();
 
 // Names of unknown shape.
 Inventory make_bare_inventory(const std::vector<std::string>& names);

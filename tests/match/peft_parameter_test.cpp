@@ -74,7 +74,9 @@ TEST(TargetParameters, one_site_holds_a_pair_for_each_expert) {
   EXPECT_EQ(site.parameter, "down_proj");
   EXPECT_EQ(site.experts, 4);
   EXPECT_EQ(site.in, 8);
-  EXPECT_EQ(site.rows.size(), 6);
+  EXPECT_EQ(site.rows.size(), 24);
+  EXPECT_EQ(site.rows_of_expert(), 6);
+  EXPECT_EQ(site.hf_parameter, "model.layers.0.mlp.experts.down_proj");
   EXPECT_EQ(site.adapter.rank, 3);
   EXPECT_EQ(site.parameter_count(), 4 * 3 * (8 + 6));
   EXPECT_EQ(plan.entries[0].sites.size(), 2u);
@@ -88,7 +90,8 @@ TEST(TargetParameters, transposed_experts_are_in_by_out) {
   for (ParameterInfo& info : model.parameters) info.transposed = true;
   const Plan plan = test::select(model, {peft_rule({}, {"down_proj"})});
   EXPECT_EQ(plan.sites[0].in, 6);
-  EXPECT_EQ(plan.sites[0].rows.size(), 8);
+  EXPECT_EQ(plan.sites[0].rows_of_expert(), 8);
+  EXPECT_TRUE(plan.sites[0].transposed);
 }
 
 TEST(TargetParameters, names_of_former_layers_become_parameters) {
@@ -120,8 +123,10 @@ TEST(TargetParameters, refusals_name_the_parameter) {
 }
 
 TEST(TargetParameters, what_cannot_run_is_refused_by_name) {
-  const auto refusal = [](const Rule& rule) {
-    const Plan plan = test::select(make_packed_model(), {rule});
+  const auto refusal = [](const Rule& rule, bool transposed = false) {
+    Inventory model = make_packed_model();
+    for (ParameterInfo& info : model.parameters) info.transposed = transposed;
+    const Plan plan = test::select(model, {rule});
     try {
       refuse_unsupported_sites(plan, "train");
     } catch (const ConfigError& error) {
@@ -129,9 +134,10 @@ TEST(TargetParameters, what_cannot_run_is_refused_by_name) {
     }
     return std::string();
   };
-  EXPECT_THAT(refusal(peft_rule({}, {"down_proj"})),
+  EXPECT_THAT(refusal(peft_rule({}, {"down_proj"}), true),
               HasSubstr("train: 'model.layers.0.mlp.experts.down_proj' is an "
-                        "adapter on a parameter"));
+                        "adapter on a parameter that is stored transposed"));
+  EXPECT_EQ(refusal(peft_rule({}, {"down_proj"})), "");
   Rule copies = peft_rule({"q_proj"});
   copies.peft.modules_to_save = {"mlp.gate"};
   EXPECT_THAT(refusal(copies),

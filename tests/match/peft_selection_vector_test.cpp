@@ -67,7 +67,7 @@ std::set<std::string> parameter_lines(const Plan& plan) {
                      site.adapter.alpha,
                      site.scale,
                      {rows, site.in},
-                     {site.rows.size(), rows}})
+                     {site.rows_of_expert(), rows}})
                    .dump());
   }
   return out;

@@ -64,7 +64,8 @@ TEST(Delta, CountsWhatItMerged) {
   const HostTensor base = test::made_up_tensor(DType::kF32, {3, 20}, 1);
   const LoraPart part{.a = test::made_up_tensor(DType::kF32, {2, 20}, 2),
                       .b = test::made_up_tensor(DType::kF32, {3, 2}, 3),
-                      .scale = 0.0};
+                      .scale = 0.0,
+                      .rows = {0, 3}};
   std::vector<std::byte> target(base.bytes.size());
   const BlockStatistics unchanged =
       BlockMerger(base, std::vector{part}).merge({0, 3}, target);

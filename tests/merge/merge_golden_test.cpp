@@ -34,7 +34,7 @@ std::string other_kind(const fs::path& folder) {
   if (config.value("peft_type", "") != "LORA") return "not LoRA";
   if (config.value("bias", "none") != "none") return "bias";
   for (const char* key : {"use_dora", "lora_bias", "modules_to_save",
-                          "trainable_token_indices", "target_parameters"}) {
+                          "trainable_token_indices"}) {
     if (is_set(config, key)) return key;
   }
   const auto file = SafetensorsFile::open(folder / "adapter_model.safetensors");
@@ -42,7 +42,6 @@ std::string other_kind(const fs::path& folder) {
     if (entry.name.find("lora_embedding_A") != std::string::npos) {
       return "adapter on an embedding";
     }
-    if (entry.shape.size() == 3) return "packed experts";
   }
   return {};
 }

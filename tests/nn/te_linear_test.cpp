@@ -39,6 +39,49 @@ TEST(TeLinear, grouped_multiplies_by_expert) {
   }
   EXPECT_THROW(layer.forward(x, {2, 3}), ConfigError);
   EXPECT_THROW(layer.forward(x, {2, 2, 2}), ConfigError);
+  EXPECT_THROW(layer.forward(x, {6, -1, 0}), ConfigError);
+}
+
+struct Doubled : GroupedOp {
+  at::Tensor forward(const LinearSlot&, const at::Tensor& x) override {
+    return x;
+  }
+  at::Tensor forward_grouped(const TeGroupedLinear& slot, const at::Tensor& x,
+                             const std::vector<std::int64_t>& counts) override {
+    return 2 * slot.base_forward(x, counts);
+  }
+};
+struct Plain : LinearOp {
+  at::Tensor forward(const LinearSlot&, const at::Tensor& x) override {
+    return x;
+  }
+};
+
+TEST(TeLinear, grouped_runs_an_operation_for_groups_alone) {
+  TeGroupedLinear layer(3, 6, 4);
+  const at::Tensor x = at::randn({5, 6});
+  const at::Tensor base = layer.forward(x, {2, 0, 3});
+  layer.set_op(std::make_shared<Doubled>());
+  EXPECT_TRUE(at::equal(layer.forward(x, {2, 0, 3}), 2 * base));
+  EXPECT_THROW(layer.forward(x, {2, 2}), ConfigError);
+  layer.set_op(std::make_shared<Plain>());
+  EXPECT_THROW(layer.forward(x, {2, 0, 3}), ConfigError);
+}
+
+// Frozen rows are those of now, whatever was frozen before.
+TEST(TeLinear, grouped_follows_a_weight_that_was_trained) {
+  const at::Tensor stored = at::randn({12, 6});
+  TeGroupedLinear layer(3, {{stored, nullptr}}, ComputeMode::kFp32);
+  layer.make_trainable();
+  {
+    const at::NoGradGuard no_grad;
+    at::Tensor own = layer.weight();
+    own.mul_(2);
+  }
+  layer.freeze();
+  const at::Tensor x = at::randn({3, 6});
+  EXPECT_TRUE(at::allclose(layer.forward(x, {0, 3, 0}),
+                           2 * at::linear(x, stored.narrow(0, 4, 4))));
 }
 
 TEST(TeLinear, grouped_reads_row_blocks_wherever_they_end) {

@@ -139,8 +139,7 @@ struct Rule {
   bool is_error = false;
 };
 
-Rule rule_of(const torch::nn::Module& root, const KindWords& kinds,
-             const Json& item) {
+Rule rule_of(const torch::nn::Module& root, const Json& item) {
   Lora method;
   test::configure(method, item);
   Rule rule;
@@ -150,15 +149,13 @@ Rule rule_of(const torch::nn::Module& root, const KindWords& kinds,
     const auto match = method.match(step.module, step.name, step.prefix);
     if (!match) return false;
     const std::string pattern = match->pattern.value_or("");
-    const std::string& kind = kinds.at(&step.module);
-    if (kind != "te_grouped" &&
-        dynamic_cast<const nn::LinearSlot*>(&step.module) != nullptr) {
+    if (dynamic_cast<const nn::LinearSlot*>(&step.module) != nullptr) {
       rule.slots.insert(&step.module);
       fruitful.insert(pattern);
       return true;
     }
     const bool named = pattern == step.name || pattern == step.path();
-    rule.is_error = rule.is_error || named || kind == "te_grouped";
+    rule.is_error = rule.is_error || named;
     others.insert(pattern);
     return true;
   });
@@ -171,7 +168,7 @@ Rule rule_of(const torch::nn::Module& root, const KindWords& kinds,
 Outcome apply(const Json& item) {
   KindWords kinds;
   const auto root = build(item, kinds);
-  const Rule rule = rule_of(*root, kinds, item);
+  const Rule rule = rule_of(*root, item);
   Listing before(kinds);
   before.add(*root, "");
   Lora method;

@@ -10,12 +10,11 @@
 namespace graft::test {
 
 std::optional<std::string> refusal_word(const std::filesystem::path& adapter) {
-  static constexpr std::array<std::pair<const char*, const char*>, 5> kFields =
+  static constexpr std::array<std::pair<const char*, const char*>, 4> kFields =
       {{{"use_dora", "DoRA"},
         {"lora_bias", "lora_bias"},
         {"modules_to_save", "modules_to_save"},
-        {"trainable_token_indices", "trainable tokens"},
-        {"target_parameters", "target_parameters"}}};
+        {"trainable_token_indices", "trainable tokens"}}};
   const nlohmann::json config = read_json(adapter / "adapter_config.json");
   for (const auto& [field, word] : kFields) {
     const nlohmann::json value = config.value(field, nlohmann::json());

@@ -39,6 +39,10 @@ enum class LayerKind {
 // `te_available` the TE-style column, layer-norm column and row linears.
 bool is_linear_kind(LayerKind kind, bool te_available);
 
+// The kinds that adapters may sit on: all linear ones, the grouped linears of
+// experts, and routers.
+bool takes_adapter(LayerKind kind);
+
 std::string_view layer_kind_name(LayerKind kind);
 
 // One name of (a part of) the module in the Hugging Face naming world.
@@ -57,6 +61,8 @@ struct ModuleInfo {
   std::int64_t in = 0;   // linear: input features; embedding: vocabulary
   std::int64_t out = 0;  // linear: output features; embedding: width; both 0
                          // in an inventory of bare names
+  std::int64_t experts = 1;  // grouped: `out` is the rows of so many, one
+                             // expert below another
   bool has_bias = false;
   bool transposed = false;            // weight stored (in, out), as by GPT-2
   std::optional<DType> dtype;         // storage type of the weight, if known
@@ -64,6 +70,10 @@ struct ModuleInfo {
   std::optional<std::int64_t> expert;
   std::vector<ModulePart> parts;  // HF names, in row order; empty for
                                   // containers and without a table
+  // The weight where Hugging Face's class holds it as a parameter and not as
+  // linear layers: "model.layers.0.mlp.experts.gate_up_proj" (all experts),
+  // "model.layers.0.mlp.gate.weight" (a router). Needs a table; else empty.
+  std::string hf_parameter;
   bool output_head = false;
   std::optional<std::size_t> same_as;  // earlier module that is this object
   std::uint64_t parameter_count = 0;   // direct parameters of the module

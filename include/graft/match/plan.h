@@ -15,8 +15,9 @@
 
 namespace graft {
 
-// One adapter: a pair A (rank, in), B (rows, rank) on rows of one module. On a
-// packed parameter (experts, rows, in): a pair for each expert.
+// One adapter: a pair A (rank, in), B (rows, rank) on rows of one module. On
+// the weights of many experts, one below another: a pair for each expert, A
+// (experts * rank, in) and B (rows, rank) in the order of the experts.
 struct Site {
   std::string module;                 // ModuleInfo::path
   std::string component;              // "linear_q", ...; empty: whole module
@@ -30,7 +31,10 @@ struct Site {
   std::optional<std::int64_t> expert;
   std::string parameter;     // "down_proj": on this parameter of the module
                              // (target_parameters); empty: on the layer
-  std::int64_t experts = 1;  // matrices of a packed parameter
+  std::string hf_parameter;  // the whole weight as HF PEFT's
+                             // target_parameters names it, where it does
+  std::int64_t experts = 1;  // of `rows`, all alike
+  bool transposed = false;   // the parameter is stored (experts, in, rows)
   std::size_t rule = 0;      // index of the rule that won
   std::string pattern;       // the entry that won
   AdapterSettings adapter;   // rank and alpha after the patterns
@@ -38,7 +42,8 @@ struct Site {
 
   // False in a plan of bare names: sizes and parameters are unknown.
   bool has_shape() const { return in > 0; }
-  // experts * rank * (in + rows); plus rows for DoRA's magnitude. 0 without a
+  std::int64_t rows_of_expert() const { return rows.size() / experts; }
+  // rank * (experts * in + rows); plus rows for DoRA's magnitude. 0 without a
   // shape.
   std::int64_t parameter_count() const;
   // module, or module's parent + component, and the parameter: unique within a
@@ -115,8 +120,8 @@ struct Plan {
   std::uint64_t trainable_parameters() const;
 };
 
-// Throws ConfigError when the plan holds what graft selects but cannot run yet:
-// adapters on parameters and full copies of modules.
+// Throws ConfigError when the plan holds what graft selects but cannot save or
+// merge yet: adapters on transposed parameters and full copies of modules.
 void refuse_unsupported_sites(const Plan& plan, std::string_view operation);
 
 // "0-31", "0,2,4-10"; empty for none.

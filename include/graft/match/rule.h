@@ -57,6 +57,9 @@ struct PeftFields {
   std::vector<std::string> modules_to_save;
   // Parameters by name (equal, or a dotted ending), without their modules.
   std::vector<std::string> target_parameters;
+  // Experts of a family with a table are layers of their own, one for each
+  // matrix, as they were before transformers 5; else parameters of all.
+  bool experts_as_layers = false;
 
   bool operator==(const PeftFields&) const = default;
 };

@@ -1,6 +1,7 @@
 // Layer kinds of Transformer-Engine-style models, for users' own models and for
 // selection: the kind of a layer is its C++ type. Entry points: the classes.
-// graft's own models use TeGroupedLinear and Router.
+// graft's own models use TeGroupedLinear and Router, whose products an
+// operation (GroupedOp, LinearOp) may replace.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +40,17 @@ class TeLayerNormColumnParallelLinear : public LinearSlot {
   double eps_;
 };
 
+class TeGroupedLinear;
+
+// What runs instead of the products of a grouped linear. Knows no adapter.
+class GroupedOp : public LinearOp {
+ public:
+  // Arguments and result are those of TeGroupedLinear::forward, checked.
+  virtual at::Tensor forward_grouped(
+      const TeGroupedLinear& slot, const at::Tensor& x,
+      const std::vector<std::int64_t>& counts) = 0;
+};
+
 // One linear per expert, stacked by rows: the slot's weight is (experts * out,
 // in). Rows of x are grouped by expert.
 class TeGroupedLinear : public LinearSlot {
@@ -50,11 +62,19 @@ class TeGroupedLinear : public LinearSlot {
   TeGroupedLinear(std::int64_t experts, const std::vector<WeightBlock>& blocks,
                   ComputeMode mode);
   // x: (N, in); counts[e] rows go to expert e, in order; the sum is N. Returns
-  // (N, out). One product for each expert with rows. Throws ConfigError when an
-  // operation is set: adapters on experts are not supported.
+  // (N, out), through the operation when one is set. One product for each
+  // expert with rows. Throws ConfigError when the counts do not fit, or the
+  // operation is no GroupedOp.
   at::Tensor forward(const at::Tensor& x,
                      const std::vector<std::int64_t>& counts);
+  // The plain products, whatever the operation.
+  at::Tensor base_forward(const at::Tensor& x,
+                          const std::vector<std::int64_t>& counts) const;
   std::int64_t experts() const { return experts_; }
+  // Rows of one expert.
+  std::int64_t expert_out() const { return out() / experts_; }
+  // One expert's rows of a frozen base, over the same bytes.
+  c10::intrusive_ptr<FrozenWeight> expert_weight(std::int64_t expert) const;
 
  private:
   std::int64_t experts_;

@@ -16,7 +16,8 @@
 namespace graft {
 
 // One live adapter: A (rank, in) and B (rows, rank), fp32 parameters of the
-// slot's child module, named lora_A and lora_B.
+// slot's child module, named lora_A and lora_B. On all experts of a grouped
+// linear: A (experts, rank, in) and B (experts, rows of one, rank).
 struct LiveAdapter {
   Site site;
   at::Tensor a;

@@ -25,12 +25,11 @@ struct KindField {
   std::string_view name;
   std::string_view kind;
 };
-constexpr std::array<KindField, 15> kUnsupported = {{
+constexpr std::array<KindField, 14> kUnsupported = {{
     {"use_dora", "DoRA"},
     {"lora_bias", "a bias on B (lora_bias)"},
     {"modules_to_save", "full copies of modules (modules_to_save)"},
     {"trainable_token_indices", "trainable tokens"},
-    {"target_parameters", "adapters on parameters (target_parameters)"},
     {"layer_replication", "layer replication"},
     {"use_qalora", "QA-LoRA"},
     {"alora_invocation_tokens", "activated LoRA (aLoRA)"},
@@ -45,7 +44,7 @@ constexpr std::array<KindField, 15> kUnsupported = {{
 
 // Everything else that PEFT 0.21 writes: read below, or without effect on a
 // finished adapter.
-constexpr std::array<std::string_view, 28> kKnown = {"peft_type",
+constexpr std::array<std::string_view, 29> kKnown = {"peft_type",
                                                      "task_type",
                                                      "auto_mapping",
                                                      "peft_version",
@@ -54,6 +53,7 @@ constexpr std::array<std::string_view, 28> kKnown = {"peft_type",
                                                      "inference_mode",
                                                      "r",
                                                      "target_modules",
+                                                     "target_parameters",
                                                      "exclude_modules",
                                                      "lora_alpha",
                                                      "lora_dropout",
@@ -168,12 +168,19 @@ void read_targets(const JsonFields& fields,
   rule.targets = read_names(fields, "target_modules", rule.peft.targets_regex);
   rule.excludes =
       read_names(fields, "exclude_modules", rule.peft.excludes_regex);
+  if (const auto names = fields.texts("target_parameters")) {
+    rule.peft.target_parameters = *names;
+  }
+  const bool parameters = !rule.peft.target_parameters.empty();
   if (fields.has("target_modules")) {
-    if (rule.targets.empty()) {
+    rule.peft.targets_listed = true;
+    if (rule.targets.empty() && !parameters) {
       fields.reject("target_modules", "at least one name");
     }
     return;
   }
+  // Beside parameters it depends on the model: the selection knows.
+  if (parameters) return;
   rule.written_by_person = false;
   if (const PeftDefaults* defaults =
           peft_defaults_or_null(model_type.value_or(""))) {

@@ -10,10 +10,12 @@
 #include <utility>
 
 #include "formats/hf/adapter_names_internal.h"
+#include "formats/hf/hf_modules_internal.h"
 #include "formats/hf/target_choice_internal.h"
 #include "graft/base/error.h"
 #include "graft/formats/hf/adapter.h"
 #include "graft/match/plan.h"
+#include "match/hf_parameter_internal.h"
 
 namespace graft {
 namespace {
@@ -94,20 +96,50 @@ void add_sizes(const std::vector<AdaptedModule>& modules, json& config) {
   config["lora_alpha"] = number_json(alpha.common);
   config["rank_pattern"] = rank.keys;
   config["alpha_pattern"] = alpha.keys;
-  config["lora_dropout"] = modules.front().settings.dropout;
+  const bool parameters = std::any_of(
+      modules.begin(), modules.end(),
+      [](const AdaptedModule& module) { return module.is_parameter; });
+  config["lora_dropout"] = parameters ? 0.0 : modules.front().settings.dropout;
   config["use_rslora"] = modules.front().settings.rslora;
 }
 
-void add_targets(const std::vector<AdaptedModule>& modules,
-                 const Inventory* inventory, json& config) {
-  std::vector<std::string> paths;
-  for (const AdaptedModule& module : modules) paths.push_back(module.path);
-  std::sort(paths.begin(), paths.end());
+std::vector<std::string> sorted_paths(const std::vector<AdaptedModule>& modules,
+                                      bool parameters) {
+  std::vector<std::string> out;
+  for (const AdaptedModule& module : modules) {
+    if (module.is_parameter == parameters) out.push_back(module.path);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+// Neither excludes nor layers have a say on parameters. PEFT before 0.17 does
+// not know the field.
+void add_parameters(const std::vector<std::string>& paths,
+                    const Inventory* inventory, json& config) {
+  if (paths.empty()) return;
   if (inventory == nullptr) {
+    config["target_parameters"] = paths;
+    return;
+  }
+  std::vector<std::string> names;
+  for (const HfParameter& parameter : hf_parameters(*inventory)) {
+    names.push_back(parameter.path());
+  }
+  config["target_parameters"] = choose_endings(paths, names);
+}
+
+void add_targets(const std::vector<AdaptedModule>& modules,
+                 const AdaptedModel& model, json& config) {
+  add_parameters(sorted_paths(modules, true), model.inventory, config);
+  const std::vector<std::string> paths = sorted_paths(modules, false);
+  if (model.inventory == nullptr || paths.empty()) {
     config["target_modules"] = paths;
     return;
   }
-  const TargetChoice choice = choose_targets(paths, hf_tree_names(*inventory));
+  const bool as_layers = model.experts == ExpertLayout::kLayers;
+  const TargetChoice choice =
+      choose_targets(paths, hf_tree_names(*model.inventory, as_layers));
   if (choice.is_regex) {
     config["target_modules"] = choice.targets.front();
   } else {
@@ -150,9 +182,16 @@ void check_hf_expressible(const Plan& plan) {
                 const bool dora = site.adapter.kind == AdapterKind::kDora;
                 return std::string(dora ? "dora" : "lora");
               });
-  require_one(
-      plan, "dropout (lora_dropout)", "Give every rule one dropout",
-      [](const Site& site) { return number_text(site.adapter.dropout); });
+  // Beside adapters on parameters PEFT has no dropout, and the file none.
+  const bool parameters =
+      expert_layout(plan, ExpertLayout::kAuto) == ExpertLayout::kParameters &&
+      std::any_of(plan.sites.begin(), plan.sites.end(),
+                  [](const Site& site) { return !site.hf_parameter.empty(); });
+  if (!parameters) {
+    require_one(
+        plan, "dropout (lora_dropout)", "Give every rule one dropout",
+        [](const Site& site) { return number_text(site.adapter.dropout); });
+  }
   if (plan.sites.front().adapter.kind == AdapterKind::kDora) {
     throw ConfigError(
         ErrorText{.operation = "adapter",
@@ -162,7 +201,7 @@ void check_hf_expressible(const Plan& plan) {
 }
 
 std::string adapter_config_text(std::vector<AdaptedModule> modules,
-                                const Inventory* inventory,
+                                const AdaptedModel& model,
                                 const std::string& base_model) {
   fold_scaling_rule(modules);
   json config = {
@@ -181,7 +220,7 @@ std::string adapter_config_text(std::vector<AdaptedModule> modules,
       {"use_dora", false},
   };
   if (!base_model.empty()) config["base_model_name_or_path"] = base_model;
-  add_targets(modules, inventory, config);
+  add_targets(modules, model, config);
   add_sizes(modules, config);
   return config.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

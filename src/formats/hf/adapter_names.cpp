@@ -46,9 +46,15 @@ bool is_named_by(std::string_view path, std::string_view entry) {
          path[path.size() - entry.size() - 1] == '.';
 }
 
-std::vector<std::string> hf_module_names(const Inventory& inventory) {
+std::vector<std::string> hf_module_names(const Inventory& inventory,
+                                         bool experts_as_layers) {
   std::vector<std::string> out;
   for (const ModuleInfo& module : inventory.modules) {
+    if (!module.hf_parameter.empty() && !experts_as_layers) {
+      const std::string& name = module.hf_parameter;
+      out.push_back(name.substr(0, name.rfind('.')));
+      continue;
+    }
     for (const ModulePart& part : module.parts) out.push_back(part.path);
     if (!inventory.has_family_table) out.push_back(module.path);
   }
@@ -68,9 +74,11 @@ std::string exact_pattern(std::string_view path) {
   return '^' + escaped_pattern(path);
 }
 
-std::vector<std::string> hf_tree_names(const Inventory& inventory) {
+std::vector<std::string> hf_tree_names(const Inventory& inventory,
+                                       bool experts_as_layers) {
   std::unordered_set<std::string> names;
-  for (const std::string& name : hf_module_names(inventory)) {
+  for (const std::string& name :
+       hf_module_names(inventory, experts_as_layers)) {
     // Once a container is known, so are those around it.
     for (std::size_t end = name.size(); end != std::string::npos && end > 0;
          end = name.rfind('.', end - 1)) {

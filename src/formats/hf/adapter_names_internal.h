@@ -24,13 +24,17 @@ std::string base_copy_name(std::string_view path);
 std::string last_component(std::string_view path);
 // PEFT's list rule: equal, or a dotted ending.
 bool is_named_by(std::string_view path, std::string_view entry);
-// Every HF module of the inventory that a target could name.
-std::vector<std::string> hf_module_names(const Inventory& inventory);
+// Every HF module of the inventory that a target could name. Experts and
+// routers of a family's table are parameters of modules that no target can
+// mean, or layers by `experts_as_layers` (PeftFields).
+std::vector<std::string> hf_module_names(const Inventory& inventory,
+                                         bool experts_as_layers);
 // The text as a regular expression that means itself.
 std::string escaped_pattern(std::string_view text);
 // A PEFT pattern key that hits `path` and nothing else.
 std::string exact_pattern(std::string_view path);
 // All of hf_module_names with the containers around them, each once, sorted.
-std::vector<std::string> hf_tree_names(const Inventory& inventory);
+std::vector<std::string> hf_tree_names(const Inventory& inventory,
+                                       bool experts_as_layers = false);
 
 }  // namespace graft

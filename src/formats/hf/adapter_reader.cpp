@@ -12,6 +12,7 @@
 
 #include "formats/hf/adapter_config_internal.h"
 #include "formats/hf/adapter_names_internal.h"
+#include "formats/hf/expert_tensors_internal.h"
 #include "formats/hf/json_fields_internal.h"
 #include "formats/hf/key_mismatch_internal.h"
 #include "formats/hf/tensor_scan_internal.h"
@@ -93,7 +94,10 @@ void check_targets(const Rule& rule, const Inventory& inventory,
                    ProblemList& problems) {
   const bool is_list = !rule.peft.targets_regex && rule.written_by_person;
   if (!is_list) return;
-  const std::vector<std::string> names = hf_module_names(inventory);
+  std::vector<std::string> names = hf_module_names(inventory, false);
+  for (std::string& name : hf_module_names(inventory, true)) {
+    names.push_back(std::move(name));
+  }
   std::set<std::string> last;
   for (const std::string& name : names) last.insert(last_component(name));
   const std::vector<std::string> candidates(last.begin(), last.end());
@@ -124,9 +128,7 @@ void check_sites(const Plan& plan, const HfAdapterConfig& config,
   }
   for (const Site& site : plan.sites) {
     const std::string name = printable(site.hf_paths.at(0));
-    const bool of_expert =
-        site.layer_kind == LayerKind::kTeGrouped && !site.component.empty();
-    if (!of_expert && !is_linear_kind(site.layer_kind, true)) {
+    if (site.parameter.empty() && !takes_adapter(site.layer_kind)) {
       problems.add("target " + name + " is of kind " +
                    std::string(layer_kind_name(site.layer_kind)) +
                    "; graft supports adapters on linear layers only");
@@ -252,18 +254,49 @@ void skip_base_copy(const Site& site, TensorTaker& taker,
                      ". The base model's own is used.");
 }
 
+// What the tensors of each site are called. A router may go by its name in the
+// checkpoint, as before transformers 5.
+std::vector<std::string> tensor_paths(const SafetensorsFile& file,
+                                      const std::vector<Site>& sites) {
+  std::vector<std::string> out = parameter_tensor_paths(sites);
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    const std::string& stored = sites[i].hf_paths.at(0);
+    const bool has_stored = file.find_or_null(lora_a_name(stored)) != nullptr;
+    if (out[i].empty() || has_stored) out[i] = stored;
+  }
+  return out;
+}
+
 void take_records(const SafetensorsFile& file, AdapterFile& out) {
   TensorTaker taker(file);
-  for (const Site& site : out.plan.sites) {
-    const std::string& path = site.hf_paths.at(0);
-    const std::int64_t rank = site.adapter.rank;
+  const std::vector<Site>& sites = out.plan.sites;
+  const std::vector<std::string> paths = tensor_paths(file, sites);
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    const Site& site = sites[i];
+    const std::int64_t ranks = site.experts * site.adapter.rank;
     AdapterRecord record;
-    record.a = taker.take(lora_a_name(path), {rank, site.in});
-    record.b = taker.take(lora_b_name(path), {site.rows.size(), rank});
+    record.a = taker.take(lora_a_name(paths[i]), {ranks, site.in});
+    record.b =
+        taker.take(lora_b_name(paths[i]), {site.rows_of_expert(), ranks});
+    if (!record.b.shape.empty()) {
+      record.b = to_expert_major(record.b, site.experts);
+    }
     out.records.push_back(std::move(record));
     skip_base_copy(site, taker, out.warnings);
   }
   taker.finish();
+}
+
+// ".experts.3." in a name: a layer for each matrix of an expert.
+bool has_expert_layers(const SafetensorsFile& file) {
+  constexpr std::string_view kExperts = ".experts.";
+  return std::any_of(
+      file.entries().begin(), file.entries().end(), [&](const auto& entry) {
+        const std::size_t at = entry.name.find(kExperts);
+        if (at == std::string::npos) return false;
+        const char next = entry.name.c_str()[at + kExperts.size()];
+        return next >= '0' && next <= '9';
+      });
 }
 
 }  // namespace
@@ -276,6 +309,7 @@ AdapterFile read_hf_adapter(const fs::path& directory,
       read_adapter_config(config_file, inventory.model_type);
   const SafetensorsFile file = SafetensorsFile::open(weights);
   refuse_other_kinds(file);
+  config.rule.peft.experts_as_layers = has_expert_layers(file);
   AdapterFile out;
   out.base_model = std::move(config.base_model);
   out.warnings = std::move(config.warnings);

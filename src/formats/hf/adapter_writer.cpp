@@ -22,21 +22,23 @@ void write_hf_adapter(const std::filesystem::path& directory,
                       const AdapterFile& adapter,
                       const HfAdapterOptions& options) {
   if (!adapter.plan.sites.empty()) check_hf_expressible(adapter.plan);
+  const ExpertLayout experts = expert_layout(adapter.plan, options.experts);
   const std::vector<HfModule> modules = split_by_hf_module(
-      adapter, {kOperation, options.dtype, options.allow_zero});
+      adapter, {kOperation, options.dtype, options.allow_zero, experts,
+                options.inventory});
   std::vector<AdaptedModule> places;
   for (const HfModule& module : modules) {
-    places.push_back({module.path, module.settings});
+    places.push_back({module.path, module.settings, module.is_parameter});
   }
   const std::string base = options.base_model.empty()
                                ? adapter.base_model.value_or("")
                                : options.base_model;
-  const std::string config =
-      adapter_config_text(std::move(places), options.inventory, base);
+  const std::string config = adapter_config_text(
+      std::move(places), {options.inventory, experts}, base);
   std::vector<std::pair<std::string, HostTensor>> tensors;
   for (const HfModule& module : modules) {
-    tensors.emplace_back(lora_a_name(module.path), module.a);
-    tensors.emplace_back(lora_b_name(module.path), module.b);
+    tensors.emplace_back(lora_a_name(module.tensors), module.a);
+    tensors.emplace_back(lora_b_name(module.tensors), module.b);
   }
   std::error_code error;
   std::filesystem::create_directories(directory, error);

@@ -50,8 +50,8 @@ struct ModuleRow {
   Size in = Size::kNone;  // second dimension of the weight; none: 1-D or none
   Bias bias = Bias::kNever;
   std::vector<PartRow> parts = {};
-  // In checkpoints that pack experts: the one tensor (experts, rows, in) of a
-  // grouped row, the module of another.
+  // In checkpoints that pack experts, and in transformers' own model: the one
+  // tensor (experts, rows, in) of a grouped row, the module of another.
   std::string_view packed = {};
   Where where = Where::kEveryLayer;
 };

@@ -311,6 +311,22 @@ TargetChoice choose_targets(const std::vector<std::string>& adapted,
   return TargetChooser(adapted, names).choose();
 }
 
+std::vector<std::string> choose_endings(const std::vector<std::string>& adapted,
+                                        const std::vector<std::string>& names) {
+  const ViewSet wanted(adapted.begin(), adapted.end());
+  Views others;
+  for (const std::string& name : names) {
+    if (!wanted.contains(name)) others.emplace_back(name);
+  }
+  const ViewSet taken = endings_of(others);
+  std::set<std::string> out;
+  for (const std::string& path : adapted) {
+    auto ending = shortest_endings({path}, taken, {});
+    out.insert(ending ? std::move(ending->front()) : path);
+  }
+  return {out.begin(), out.end()};
+}
+
 std::vector<std::string> choose_keys(const std::vector<std::string>& members,
                                      const std::vector<std::string>& rivals) {
   const Groups rival_groups = by_last_name(Views(rivals.begin(), rivals.end()));

@@ -1,5 +1,6 @@
 // The shortest way to say a set of modules in adapter_config.json. Entry
-// points: choose_targets, choose_keys. Why: docs/design/15-saved-selection.md.
+// points: choose_targets, choose_endings, choose_keys. Why:
+// docs/design/15-saved-selection.md.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,11 @@ struct TargetChoice {
 // `names`; both without repetitions. Deterministic; n log n in the names.
 TargetChoice choose_targets(const std::vector<std::string>& adapted,
                             const std::vector<std::string>& names);
+
+// For each of `adapted` its shortest dotted ending that no other of `names`
+// has. Sorted, each once; a path whose endings all name others too stays whole.
+std::vector<std::string> choose_endings(const std::vector<std::string>& adapted,
+                                        const std::vector<std::string>& names);
 
 // Keys of rank_pattern or alpha_pattern that hit each of `members` and none of
 // `rivals`. Sorted. Which key comes first in the file does not matter.

@@ -148,6 +148,12 @@ ModuleInfo describe(const Placed& module, const ModelConfig& config) {
   info.has_bias = has_bias(row.bias, config);
   info.output_head = row.path == kHeadPath;
   info.parts = parts_of(module, config);
+  const bool grouped = row.kind == LayerKind::kTeGrouped;
+  if (grouped) info.experts = config.experts.count;
+  if (!row.packed.empty()) {
+    info.hf_parameter =
+        module.hf_prefix + std::string(row.packed) + (grouped ? "" : ".weight");
+  }
   const std::int64_t rows = info.parts.empty() ? 0 : info.parts.back().rows.end;
   const std::int64_t in = evaluate(row.in, config);
   if (row.kind == LayerKind::kEmbedding) {

@@ -84,6 +84,27 @@ TEST(AdapterConfig, defaults_are_those_of_peft) {
   EXPECT_THROW(read_text(R"({"peft_type": "LORA"})", "mystery"), FileError);
 }
 
+TEST(AdapterConfig, parameters_may_stand_alone) {
+  const Rule rule = read_patched({{"target_modules", nlohmann::json::array()},
+                                  {"target_parameters",
+                                   {"experts.down_proj", "gate.weight"}}})
+                        .rule;
+  EXPECT_TRUE(rule.targets.empty());
+  EXPECT_TRUE(rule.peft.targets_listed);
+  EXPECT_TRUE(rule.written_by_person);
+  EXPECT_THAT(rule.peft.target_parameters,
+              ElementsAre("experts.down_proj", "gate.weight"));
+  const Rule none = read_text(R"({"peft_type": "LORA",
+                    "target_parameters": ["a.b"]})",
+                              "mystery")
+                        .rule;
+  EXPECT_FALSE(none.peft.targets_listed);
+  EXPECT_THAT(error_of({{"target_modules", nlohmann::json::array()}}),
+              HasSubstr("at least one name"));
+  EXPECT_THAT(error_of({{"target_parameters", "down_proj"}}),
+              HasSubstr("target_parameters"));
+}
+
 TEST(AdapterConfig, pattern_maps_keep_the_order_of_the_file) {
   const PeftFields peft = read_text(R"({"peft_type": "LORA",
                     "rank_pattern": {"z": 3, "a": 2},
@@ -104,11 +125,7 @@ TEST(AdapterConfig, other_kinds_are_refused_by_name) {
       {{{"modules_to_save", {"lm_head"}}}, "modules_to_save"},
       {{{"trainable_token_indices", {1, 2}}}, "trainable tokens"},
       {{{"trainable_token_indices", {{"embed", {1}}}}}, "trainable tokens"},
-      {{{"target_parameters", {"experts.up"}}}, "target_parameters"},
-      {{{"target_parameters", "experts.up"}}, "target_parameters"},
       {{{"target_parameters", {"up"}}, {"lora_bias", true}}, "lora_bias"},
-      {{{"target_parameters", {"up"}}, {"fan_in_fan_out", true}},
-       "target_parameters"},
       {{{"layer_replication", {{0, 2}, {1, 3}}}}, "layer replication"},
       {{{"use_qalora", true}}, "QA-LoRA"},
       {{{"alora_invocation_tokens", {5}}}, "aLoRA"},

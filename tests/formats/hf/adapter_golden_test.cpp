@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/hf/expert_tensors_internal.h"
 #include "graft/base/error.h"
 #include "graft/formats/hf/adapter.h"
 #include "graft/formats/hf/checkpoint_inventory.h"
@@ -40,18 +41,21 @@ void expect_refused(const fs::path& adapter, const Inventory& inventory,
   }
 }
 
-// golden.json lists rank and scale of every adapted module, where it has them.
+// golden.json lists rank and scale of every adapted module, where it has them;
+// on parameters by the names of their tensors.
 void expect_modules(const fs::path& adapter, const AdapterFile& file) {
   if (!fs::exists(adapter / "golden.json")) return;
   const auto golden = test::read_json(adapter / "golden.json");
   if (!golden.contains("modules")) return;
   EXPECT_EQ(file.plan.sites.size(), golden["modules"].size()) << adapter;
-  for (const Site& site : file.plan.sites) {
-    ASSERT_EQ(site.hf_paths.size(), 1u);
-    const auto& expected = golden["modules"].at(site.hf_paths[0]);
-    EXPECT_EQ(site.adapter.rank, expected.at("r")) << site.hf_paths[0];
-    EXPECT_DOUBLE_EQ(site.scale, expected.at("scaling").get<double>())
-        << site.hf_paths[0];
+  const auto parameters = parameter_tensor_paths(file.plan.sites);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Site& site = file.plan.sites[i];
+    const std::string& name =
+        parameters[i].empty() ? site.hf_paths.at(0) : parameters[i];
+    const auto& expected = golden["modules"].at(name);
+    EXPECT_EQ(site.adapter.rank, expected.at("r")) << name;
+    EXPECT_DOUBLE_EQ(site.scale, expected.at("scaling").get<double>()) << name;
   }
 }
 

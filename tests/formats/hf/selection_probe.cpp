@@ -31,7 +31,7 @@ void print_case(const Json& model, std::int64_t run,
     adapters.push_back(
         {module.path, settings.rank, settings.alpha, lora_scale(settings)});
   }
-  const std::string config = adapter_config_text(modules, &inventory, "");
+  const std::string config = adapter_config_text(modules, {&inventory}, "");
   std::cout << Json{{"model", model.at("id")},
                     {"run", run},
                     {"config", config},
@@ -51,6 +51,7 @@ std::vector<AdaptedModule> selected_by(const Json& run,
             .select(inventory);
     refuse_unsupported_sites(plan, "probe");
     for (const Site& site : plan.sites) {
+      if (!site.parameter.empty()) return {};
       out.push_back({site.hf_paths.at(0), site.adapter});
     }
   } catch (const ConfigError&) {

@@ -181,14 +181,14 @@ Sizes selected_by(const std::string& config, const Inventory& inventory) {
 
 void check_exact(const std::vector<AdaptedModule>& modules,
                  const Inventory& inventory) {
-  const std::string config = adapter_config_text(modules, &inventory, "");
+  const std::string config = adapter_config_text(modules, {&inventory}, "");
   Sizes expected;
   for (const AdaptedModule& module : modules) {
     expected[module.path] = {module.settings.rank, module.settings.alpha};
   }
   EXPECT_EQ(selected_by(config, inventory), expected) << config;
   std::vector<AdaptedModule> reversed(modules.rbegin(), modules.rend());
-  EXPECT_EQ(adapter_config_text(reversed, &inventory, ""), config);
+  EXPECT_EQ(adapter_config_text(reversed, {&inventory}, ""), config);
 }
 
 void check_model(const Inventory& inventory, unsigned seed, int times) {
@@ -253,8 +253,8 @@ TEST(SavedSelection, takes_well_under_a_second_on_18624_layers) {
   }
   for (const auto& modules : {most, half}) {
     std::string config;
-    const double writing =
-        seconds_of([&] { config = adapter_config_text(modules, &model, ""); });
+    const double writing = seconds_of(
+        [&] { config = adapter_config_text(modules, {&model}, ""); });
     Sizes sizes;
     const double reading =
         seconds_of([&] { sizes = selected_by(config, model); });

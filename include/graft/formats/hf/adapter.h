@@ -12,13 +12,21 @@
 
 namespace graft {
 
-// Selects with PEFT's rules on `inventory` and takes every tensor of the file:
+// Selects with PEFT's rules on `inventory` and takes every tensor of the file,
+// in either layout of experts, which the tensors tell:
 // each selected module must have its pair with the right shape, and each
 // tensor must belong to one. Throws FileError (file, cause, sample keys of both
 // sides, the likely prefix); kinds of later issues are refused by name. NaN and
 // infinity are errors; all-zero B, unknown config fields are warnings.
 AdapterFile read_hf_adapter(const std::filesystem::path& directory,
                             const Inventory& inventory);
+
+// How the adapters of experts are written. kParameters: one pair for all
+// experts of a weight, on the parameter that transformers 5 holds
+// (target_parameters of PEFT). kLayers: a pair for each matrix of each expert,
+// the layers of transformers 4. kAuto: parameters, unless the plan adapts
+// single experts.
+enum class ExpertLayout { kAuto, kParameters, kLayers };
 
 struct HfAdapterOptions {
   std::string base_model;     // base_model_name_or_path
@@ -28,6 +36,7 @@ struct HfAdapterOptions {
   const Inventory* inventory = nullptr;
   // Whether an adapter that does nothing (every B is zero) may be written.
   bool allow_zero = false;
+  ExpertLayout experts = ExpertLayout::kAuto;
 };
 
 // Whether one PEFT directory can hold the plan: throws ConfigError when sites
