@@ -239,6 +239,7 @@ TrainOptions make_train_options(const TrainSetup& setup) {
                from.weight_decay};
   out.lora_plus_ratio = from.lora_plus_ratio;
   out.max_grad_norm = from.max_grad_norm;
+  out.router_aux_loss_coef = from.router_aux_loss_coef;
   out.normalisation = from.loss_normalisation == "microbatch_mean"
                           ? LossNormalisation::kMicrobatchMean
                           : LossNormalisation::kTokenMean;

@@ -48,8 +48,8 @@ struct ExpertMlp::Choice {
 };
 
 ExpertMlp::ExpertMlp(const GptConfig& config, const WeightReader& reader,
-                     const std::string& path)
-    : config_(config.experts), gate_(config.gate) {
+                     const std::string& path, std::int64_t layer)
+    : config_(config.experts), layer_(layer), gate_(config.gate) {
   router_ = register_module(
       "router",
       std::make_shared<nn::Router>(
@@ -59,10 +59,15 @@ ExpertMlp::ExpertMlp(const GptConfig& config, const WeightReader& reader,
       "experts", std::make_shared<Experts>(config, reader, path + ".experts"));
 }
 
-ExpertMlp::Choice ExpertMlp::choose(const at::Tensor& rows) const {
+ExpertMlp::Choice ExpertMlp::choose(const at::Tensor& rows,
+                                    const LayerContext& context) const {
   const at::Tensor scores = router_->forward(rows);
-  const at::Tensor probabilities = at::softmax(scores, -1, at::kFloat);
+  at::Tensor probabilities = at::softmax(scores, -1, at::kFloat);
   auto [weight, expert] = at::topk(probabilities, config_.per_token, -1);
+  if (context.balance) {
+    probabilities = context.balance->attach(layer_, probabilities, expert);
+    weight = probabilities.gather(-1, expert);
+  }
   if (config_.normalised) weight = weight / weight.sum(-1, true);
   if (config_.rounded_weights) weight = weight.to(scores.scalar_type());
   const at::Tensor flat = expert.reshape({-1});
@@ -78,10 +83,11 @@ ExpertMlp::Choice ExpertMlp::choose(const at::Tensor& rows) const {
   return out;
 }
 
-at::Tensor ExpertMlp::forward(const at::Tensor& x) {
+at::Tensor ExpertMlp::forward(const at::Tensor& x,
+                              const LayerContext& context) {
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   if (rows.size(0) == 0) return x;
-  const Choice choice = choose(rows);
+  const Choice choice = choose(rows, context);
   const at::Tensor inner =
       experts_->fc1->forward(rows.index_select(0, choice.token), choice.counts);
   const at::Tensor made =

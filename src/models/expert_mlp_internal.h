@@ -15,16 +15,17 @@ namespace graft {
 class ExpertMlp : public FeedForward {
  public:
   ExpertMlp(const GptConfig& config, const WeightReader& reader,
-            const std::string& path);
+            const std::string& path, std::int64_t layer);
   // (B, T, hidden) -> the same. Probabilities are fp32, over all experts.
-  at::Tensor forward(const at::Tensor& x) override;
+  at::Tensor forward(const at::Tensor& x, const LayerContext& context) override;
 
  private:
   class Experts;
   struct Choice;
-  Choice choose(const at::Tensor& rows) const;
+  Choice choose(const at::Tensor& rows, const LayerContext& context) const;
 
   GptExperts config_;
+  std::int64_t layer_;
   nn::Gate gate_;
   std::shared_ptr<nn::Router> router_;
   std::shared_ptr<Experts> experts_;

@@ -98,6 +98,8 @@ class Gpt : public nn::CausalLm {
   void make_trainable() override;
   bool takes_segments() const override { return true; }
   void set_checkpoint_activations(bool on) override { recompute_ = on; }
+  void set_router_loss(bool on) override;
+  at::Tensor router_loss(double factor) override;
 
   const GptConfig& config() const { return config_; }
   at::ScalarType compute_type() const {
@@ -122,6 +124,8 @@ class Gpt : public nn::CausalLm {
   GptConfig config_;
   at::Device device_;
   bool recompute_ = false;
+  bool router_loss_ = false;
+  c10::intrusive_ptr<RouterBalance> balance_;  // of the last hidden()
   std::shared_ptr<LmEmbedding> embedding_;
   std::shared_ptr<Decoder> decoder_;
   std::shared_ptr<nn::ColumnParallelLinear> output_layer_;
@@ -225,6 +229,11 @@ LayerContext Gpt::make_context(const nn::LmInput& input,
     mask = mask.to(device_);
   }
   fill_pattern(input, mask, past, out);
+  if (router_loss_ && at::GradMode::is_enabled() && cache == nullptr) {
+    out.balance = c10::make_intrusive<RouterBalance>(
+        config_.layers, config_.experts.count,
+        mask.defined() ? mask.reshape({-1}).to(at::kFloat) : at::Tensor());
+  }
   return out;
 }
 
@@ -240,6 +249,7 @@ void Gpt::run(const nn::LmInput& input, Visit visit) {
   GptCache* cache = checked_cache(input);
   const at::AutoGradMode grad(at::GradMode::is_enabled() && cache == nullptr);
   const LayerContext context = make_context(input, cache);
+  balance_ = context.balance;
   Stream stream{embedded(input.input_ids), {}};
   for (const auto& layer : decoder_->layers) {
     visit(stream);
@@ -257,6 +267,17 @@ at::Tensor Gpt::hidden(const nn::LmInput& input) {
   at::Tensor last;
   run(input, [&](const Stream& stream) { last = stream.base; });
   return last;
+}
+
+void Gpt::set_router_loss(bool on) {
+  if (on && config_.experts.count == 0) return CausalLm::set_router_loss(on);
+  router_loss_ = on;
+}
+
+at::Tensor Gpt::router_loss(double factor) {
+  if (!balance_) return CausalLm::router_loss(factor);
+  balance_->factor = factor;
+  return balance_->loss();
 }
 
 at::Tensor Gpt::logits(const at::Tensor& hidden) {

@@ -270,7 +270,7 @@ Mlp::Mlp(const GptConfig& config, const WeightReader& reader,
           config.mlp_bias));
 }
 
-at::Tensor Mlp::forward(const at::Tensor& x) {
+at::Tensor Mlp::forward(const at::Tensor& x, const LayerContext&) {
   return linear_fc2_->forward(nn::gated(gate_, linear_fc1_->forward(x)));
 }
 
@@ -298,7 +298,7 @@ std::shared_ptr<FeedForward> make_feed_forward(const GptConfig& config,
                                                const std::string& path,
                                                std::int64_t layer) {
   if (config.layer(layer).experts) {
-    return std::make_shared<ExpertMlp>(config, reader, path + ".mlp");
+    return std::make_shared<ExpertMlp>(config, reader, path + ".mlp", layer);
   }
   return std::make_shared<Mlp>(config, reader, path + ".mlp");
 }
@@ -335,8 +335,9 @@ Stream DecoderLayer::forward(Stream stream, const LayerContext& context) {
   stream.delta = leave(
       self_attention_->forward(enter(stream, input_layernorm_.get()), context),
       post_self_attn_layernorm_.get());
-  stream.delta = leave(mlp_->forward(enter(stream, pre_mlp_layernorm_.get())),
-                       post_mlp_layernorm_.get());
+  stream.delta =
+      leave(mlp_->forward(enter(stream, pre_mlp_layernorm_.get()), context),
+            post_mlp_layernorm_.get());
   return stream;
 }
 

@@ -16,6 +16,7 @@
 #include "graft/nn/rotary.h"
 #include "models/attention_mask_internal.h"
 #include "models/kv_cache_internal.h"
+#include "models/router_balance_internal.h"
 
 namespace graft {
 
@@ -55,6 +56,7 @@ struct LayerContext {
   // Of the others: nn::blocked_attention's.
   at::Tensor key_groups;
   GptCache* cache = nullptr;
+  c10::intrusive_ptr<RouterBalance> balance;  // null: no such loss
 };
 
 // Scores, softmax and the weighted sum; owns no parameters.
@@ -97,14 +99,15 @@ class SelfAttention : public torch::nn::Module {
 
 class FeedForward : public torch::nn::Module {
  public:
-  virtual at::Tensor forward(const at::Tensor& x) = 0;
+  virtual at::Tensor forward(const at::Tensor& x,
+                             const LayerContext& context) = 0;
 };
 
 class Mlp : public FeedForward {
  public:
   Mlp(const GptConfig& config, const WeightReader& reader,
       const std::string& path);
-  at::Tensor forward(const at::Tensor& x) override;
+  at::Tensor forward(const at::Tensor& x, const LayerContext& context) override;
 
  private:
   nn::Gate gate_;

@@ -201,7 +201,12 @@ std::vector<Row> optimizer_rows() {
           {"training.loss_normalisation", "token_mean | microbatch_mean",
            "Mean over the tokens of a step, or of the micro batches' means."},
           [](auto& r) -> auto& { return r.training.loss_normalisation; },
-          ChoiceCodec{{"token_mean", "microbatch_mean"}})};
+          ChoiceCodec{{"token_mean", "microbatch_mean"}}),
+      row(
+          {"training.router_aux_loss_coef", "number >= 0",
+           "Weight of the load-balancing loss of models with experts; 0: off."},
+          [](auto& r) -> auto& { return r.training.router_aux_loss_coef; },
+          RealCodec{})};
 }
 
 std::vector<Row> saving_rows() {

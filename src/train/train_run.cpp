@@ -46,6 +46,7 @@ TrainRun::TrainRun(nn::CausalLm& model, const TrainData& data,
       optimizer_(trained_parameters(model, options.lora_plus_ratio),
                  options.adamw) {
   schedule_.total_steps = options.steps;
+  model.set_router_loss(options.router_aux_loss_coef > 0.0);
   if (options.resume) resume_from(*options.resume);
 }
 
@@ -124,8 +125,15 @@ double TrainRun::add_gradients(const MicroBatch& batch, std::uint64_t index,
                                .micro_batch = index});
   if (batch.label_count == 0) return 0.0;
   const at::Tensor loss = batch_loss(model_, batch, callbacks_.loss);
+  double balance = 0.0;
+  if (options_.router_aux_loss_coef > 0.0) {
+    // The mean over labels, as `loss` is their sum.
+    const double factor =
+        options_.router_aux_loss_coef * static_cast<double>(batch.label_count);
+    balance = factor * model_.router_loss(factor * weight).item<double>();
+  }
   (loss * weight).backward();
-  return loss.item<double>();
+  return loss.item<double>() + balance;
 }
 
 void TrainRun::check_labels(const std::vector<MicroBatch>& batches) const {

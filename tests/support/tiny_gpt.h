@@ -1,5 +1,5 @@
 // A tiny random GPT of two layers. Entry points: tiny_config, random_source,
-// tiny_model.
+// tiny_model, tiny_expert_model.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -35,6 +35,9 @@ inline GptConfig tiny_config(bool tied) {
 // Random tensors of the right shape by name, the same on every call.
 inline WeightSource random_source(at::ScalarType type) {
   const std::map<std::string, std::vector<std::int64_t>> shapes = {
+      {"experts.linear_fc1.weight", {4 * 2 * 10, 24}},
+      {"experts.linear_fc2.weight", {4 * 24, 10}},
+      {"router.weight", {4, 24}},
       {"word_embeddings.weight", {31, 24}},
       {"output_layer.weight", {31, 24}},
       {"linear_qkv.weight", {64, 24}},
@@ -54,6 +57,14 @@ inline WeightSource random_source(at::ScalarType type) {
     ADD_FAILURE() << "asked for " << name;
     return std::vector<nn::WeightBlock>{};
   };
+}
+
+// Four experts of 10, two a token, in place of both MLPs.
+inline std::shared_ptr<nn::CausalLm> tiny_expert_model() {
+  GptConfig config = tiny_config(false);
+  config.layer_kinds.assign(2, GptLayer{.experts = true});
+  config.experts = {.count = 4, .per_token = 2, .size = 10, .normalised = true};
+  return make_gpt(config, random_source(at::kFloat), {});
 }
 
 inline std::shared_ptr<nn::CausalLm> tiny_model(bool tied = false) {

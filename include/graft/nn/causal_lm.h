@@ -57,6 +57,12 @@ class CausalLm : public torch::nn::Module {
   // again there, with the same gradients. Throws ConfigError when the model
   // cannot.
   virtual void set_checkpoint_activations(bool on);
+  // On: hidden() with gradients also forms the load-balancing loss of the
+  // model's routers. Throws ConfigError when the model has none.
+  virtual void set_router_loss(bool on);
+  // That loss of the last hidden(), a detached scalar; `factor` times its
+  // gradient joins that of the next backward. Throws ConfigError without one.
+  virtual at::Tensor router_loss(double factor);
 
   at::Tensor forward_logits(const LmInput& input) {
     return logits(hidden(input));

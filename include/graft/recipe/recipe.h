@@ -74,10 +74,11 @@ struct TrainingOptions {
   double eps = 1e-8;
   double max_grad_norm = 1.0;                     // 0: no clipping
   std::string loss_normalisation = "token_mean";  // or microbatch_mean
-  std::int64_t eval_every = 50;                   // steps; 0: only at the end
-  std::int64_t save_every = 50;                   // steps; 0: only at the end
-  std::string keep = "best";                      // best | last | all
-  std::int64_t early_stopping = 0;  // evals without improvement; 0: off
+  double router_aux_loss_coef = 0.0;  // of the experts' load-balancing loss
+  std::int64_t eval_every = 50;       // steps; 0: only at the end
+  std::int64_t save_every = 50;       // steps; 0: only at the end
+  std::string keep = "best";          // best | last | all
+  std::int64_t early_stopping = 0;    // evals without improvement; 0: off
 };
 
 // compute.* as people write it; checkpoint::choose_compute reads the words.

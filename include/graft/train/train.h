@@ -27,6 +27,9 @@ struct TrainOptions {
   AdamWOptions adamw;
   double lora_plus_ratio = 1.0;  // rate of B over that of A
   double max_grad_norm = 1.0;    // 0: no clipping
+  // Of the routers' load-balancing loss; it is part of StepMetrics::loss, and
+  // not of evaluations. Each micro batch weighs as its labels do.
+  double router_aux_loss_coef = 0.0;
   LossNormalisation normalisation = LossNormalisation::kTokenMean;
   std::int64_t eval_every = 0;  // 0: at the end only
   std::int64_t save_every = 0;  // 0: at the end only
