@@ -1,0 +1,192 @@
+"""Models of every family as GGUF files, written by the rules of llama.cpp's
+converter (tests/golden/gguf/hf_to_gguf.py, without graft): graft runs the file
+and turns it back into a Hugging Face directory that transformers reads as the
+original model.
+"""
+
+import json
+import os
+import pathlib
+import sys
+
+import numpy
+import pytest
+import torch
+from compare import graft_logits, load_base, random_ids, reference_logits
+from conftest import ROOT
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+sys.path.append(str(ROOT / "tests/golden/gguf"))
+
+from hf_to_gguf import (GEMMA, sayable_config, split_experts,  # noqa: E402
+                        write_model)
+
+FAMILIES = ROOT / "tests/golden/families"
+SHARED = pathlib.Path(os.environ.get("GRAFT_GOLDENS_DIR",
+                                     ROOT.parent / "shared/goldens")) / "models"
+# The package gguf, like llama.cpp's converter, has no names for them.
+UNSAYABLE = {"qwen3_moe_dense"}
+
+
+def sources():
+    folders = [path for parent in (FAMILIES, SHARED) if parent.exists()
+               for path in sorted(parent.iterdir())
+               if (path / "config.json").exists()]
+    return [pytest.param(path, id=path.name) for path in folders
+            if path.name not in UNSAYABLE]
+
+
+def read_tensors(folder, config):
+    out = {}
+    for path in sorted(folder.glob("model*.safetensors")):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():
+                out[name] = file.get_tensor(name).float()
+    out = split_experts({n: t.numpy() for n, t in out.items()}, config)
+    if config.tie_word_embeddings:
+        out.pop("lm_head.weight", None)
+    return out
+
+
+def save_reference(folder, config, tensors):
+    """The original as a directory, with the configuration that a GGUF file
+    can say."""
+    folder.mkdir(parents=True)
+    config.architectures = [CLASSES[config.model_type]]
+    config.save_pretrained(folder)
+    save_file({name: torch.from_numpy(numpy.ascontiguousarray(array))
+               for name, array in tensors.items()},
+              folder / "model.safetensors", {"format": "pt"})
+
+
+CLASSES = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM",
+           "mixtral": "MixtralForCausalLM", "qwen2": "Qwen2ForCausalLM",
+           "qwen3": "Qwen3ForCausalLM", "qwen3_moe": "Qwen3MoeForCausalLM",
+           "gemma2": "Gemma2ForCausalLM", "gemma3_text": "Gemma3ForCausalLM",
+           "phi3": "Phi3ForCausalLM", "smollm3": "SmolLM3ForCausalLM",
+           "olmo2": "Olmo2ForCausalLM"}
+
+
+def make_pair(folder, target, **options):
+    """(reference directory, GGUF file) of the model in `folder`."""
+    from transformers import AutoConfig
+    change = options.pop("change", sayable_config)
+    config = change(AutoConfig.from_pretrained(folder))
+    tensors = read_tensors(folder, config)
+    file = target / "model.gguf"
+    values = write_model(file, config, tensors, **options)
+    save_reference(target / "reference", config, values)
+    return config, target / "reference", file
+
+
+def compare_with_reference(graft, tmp_path, reference, file, limit=1e-4):
+    config = json.loads((reference / "config.json").read_text())
+    ids = random_ids(config["vocab_size"], length=40)
+    expected = reference_logits(load_base(reference), ids)
+    for model in (file, tmp_path / "hf"):
+        got = graft_logits(graft, tmp_path, model, ids)
+        difference = (got - expected).abs()
+        print(f"max {difference.max():.1e} mean {difference.mean():.1e}")
+        assert difference.max() <= limit
+        assert difference.mean() <= limit / 20
+    converted = reference_logits(load_base(tmp_path / "hf"), ids)
+    assert (converted - expected).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("folder", sources())
+def test_file_and_converted_directory_are_the_model(graft, tmp_path, folder):
+    _, reference, file = make_pair(folder, tmp_path)
+    graft("convert", file, "-o", tmp_path / "hf", "--dtype", "f32")
+    written = load_file(tmp_path / "hf/model.safetensors")
+    wanted = load_file(reference / "model.safetensors")
+    assert written.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        assert torch.equal(written[name], tensor), name
+    compare_with_reference(graft, tmp_path, reference, file)
+
+
+def with_window(config):
+    sayable_config(config)
+    config.sliding_window = 8
+    return config
+
+
+def with_query_scalar(config):
+    """attention.scale, which llama.cpp's converter does not write."""
+    layers = config.layer_types
+    scalar = config.query_pre_attn_scalar
+    sayable_config(config)
+    config.query_pre_attn_scalar = scalar
+    config.layer_types = layers
+    return config
+
+
+def add_scale_and_pattern(config_holder):
+    def add(writer):
+        config = config_holder["config"]
+        writer.add_attention_scale(config.query_pre_attn_scalar ** -0.5)
+        writer.add_sliding_window_pattern(
+            [kind == "sliding_attention" for kind in config.layer_types])
+    return add
+
+
+@pytest.mark.parametrize("name", ["gemma2_uncapped", "gemma3_capped"])
+def test_keys_that_only_some_writers_add(graft, tmp_path, name):
+    holder = {}
+
+    def change(config):
+        holder["config"] = with_query_scalar(config)
+        return holder["config"]
+
+    _, reference, file = make_pair(FAMILIES / name, tmp_path, change=change,
+                                   extra=add_scale_and_pattern(holder))
+    graft("convert", file, "-o", tmp_path / "hf", "--dtype", "f32")
+    config = json.loads((tmp_path / "hf/config.json").read_text())
+    assert config["query_pre_attn_scalar"] == (
+        holder["config"].query_pre_attn_scalar)
+    compare_with_reference(graft, tmp_path, reference, file)
+
+
+@pytest.mark.parametrize("name", ["mistral_full", "mixtral_window"])
+def test_windows_of_the_llama_architecture(graft, tmp_path, name):
+    """A file with attention.sliding_window is Mistral's."""
+    _, reference, file = make_pair(FAMILIES / name, tmp_path,
+                                   change=with_window)
+    graft("convert", file, "-o", tmp_path / "hf", "--dtype", "f32")
+    config = json.loads((tmp_path / "hf/config.json").read_text())
+    assert config["sliding_window"] == 8
+    assert config["model_type"] == name.split("_")[0]
+    compare_with_reference(graft, tmp_path, reference, file)
+
+
+@pytest.mark.parametrize("name", ["mixtral_packed", "mixtral_window",
+                                  "qwen3_moe_packed"])
+@pytest.mark.parametrize("kind", ["Q8_0", "Q4_0", "F16"])
+@pytest.mark.parametrize("old", [False, True], ids=["merged", "own"])
+def test_experts_stay_quantised(graft, tmp_path, name, kind, old):
+    _, reference, file = make_pair(FAMILIES / name, tmp_path, kind=kind,
+                                   old_experts=old)
+    graft("convert", file, "-o", tmp_path / "hf", "--dtype", "f32")
+    compare_with_reference(graft, tmp_path, reference, file)
+
+
+@pytest.mark.parametrize("name", ["gemma3_capped", "phi3_longrope",
+                                  "qwen3_bias", "qwen3_moe_packed"])
+def test_bf16_norms_come_back(graft, tmp_path, name):
+    """What was bf16 before llama.cpp's 1 + w in fp32 is so again."""
+    _, reference, file = make_pair(FAMILIES / name, tmp_path, kind="BF16")
+    graft("convert", file, "-o", tmp_path / "hf", "--dtype", "bf16")
+    written = load_file(tmp_path / "hf/model.safetensors")
+    for name, tensor in load_file(reference / "model.safetensors").items():
+        assert torch.equal(written[name], tensor.bfloat16()), name
+
+
+def test_gemma_norms_are_stored_shifted(tmp_path):
+    import gguf
+    config, reference, file = make_pair(FAMILIES / "gemma3_capped", tmp_path)
+    assert config.model_type in GEMMA
+    stored = {t.name: t.data for t in gguf.GGUFReader(file).tensors}
+    norm = load_file(reference / "model.safetensors")["model.norm.weight"]
+    difference = stored["output_norm.weight"] - norm.numpy() - 1
+    assert numpy.abs(difference).max() < 1e-6
