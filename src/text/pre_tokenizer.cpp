@@ -5,6 +5,7 @@
 
 #include "text/byte_level_internal.h"
 #include "text/piece_split_internal.h"
+#include "text/replacement_internal.h"
 #include "text/unicode_internal.h"
 
 namespace graft::text {
@@ -41,13 +42,8 @@ void rewrite(Pieces& pieces, const Append& append) {
   pieces = std::move(out);
 }
 
-Regex compile(const Part& part, std::string_view pattern,
-              Regex::Syntax syntax) {
-  try {
-    return Regex(pattern, syntax, part.label());
-  } catch (const PatternError& error) {
-    part.fail(error.what());
-  }
+Regex compile_byte_level(const Part& part) {
+  return Regex(kByteLevelPattern, Regex::Syntax::kOniguruma, part.label());
 }
 
 class ByteLevel : public PreTokenizer {
@@ -55,7 +51,7 @@ class ByteLevel : public PreTokenizer {
   explicit ByteLevel(const Part& part)
       : add_prefix_space_(part.flag("add_prefix_space", true)),
         use_regex_(part.flag("use_regex", true)),
-        regex_(compile(part, kByteLevelPattern, Regex::Syntax::kOniguruma)) {}
+        regex_(compile_byte_level(part)) {}
 
   void apply(Pieces& pieces) const override {
     if (add_prefix_space_) {
@@ -91,18 +87,10 @@ SplitBehavior read_behavior(const Part& part) {
             "Contiguous");
 }
 
-Regex read_pattern(const Part& part) {
-  const Part pattern = part.child("pattern");
-  if (pattern.has("String")) {
-    return compile(pattern, pattern.text("String"), Regex::Syntax::kLiteral);
-  }
-  return compile(pattern, pattern.text("Regex"), Regex::Syntax::kOniguruma);
-}
-
 class Split : public PreTokenizer {
  public:
   explicit Split(const Part& part)
-      : regex_(read_pattern(part)),
+      : regex_(read_part_pattern(part)),
         behavior_(read_behavior(part)),
         invert_(part.flag("invert", false)) {}
 

@@ -178,6 +178,9 @@ std::optional<std::string> Tokenizer::token_bytes(std::int64_t id) const {
   const bool is_added =
       spelling && state_->added->find(static_cast<std::uint64_t>(id));
   if (!spelling || is_added) return spelling;
+  if (state_->decoder) {
+    return state_->decoder->token_bytes(*std::move(spelling));
+  }
   std::string out;
   text::append_token_bytes(out, *spelling);
   return out;

@@ -66,8 +66,7 @@ TEST(TokenizerFile, RefusesBadModels) {
       {"huger id",
        [](json& f) { f["model"]["vocab"]["b"] = 18446744073709551615u; },
        "got id 18446744073709551615"},
-      {"byte fallback", [](json& f) { f["model"]["byte_fallback"] = true; },
-       "byte_fallback"},
+
       {"dropout", [](json& f) { f["model"]["dropout"] = 0.1; }, "dropout"},
       {"flag", [](json& f) { f["model"]["ignore_merges"] = 1; },
        "'ignore_merges': got number, expected true or false"},
@@ -103,6 +102,12 @@ TEST(TokenizerFile, RefusesBadPreparation) {
          f["normalizer"] = {{"type", "Strip"}};
        },
        "normalizer 'Strip' is not supported yet"},
+      {"replacement",
+       [](json& f) {
+         f["normalizer"] = {{"type", "Replace"},
+                            {"pattern", {{"String", "a"}}}};
+       },
+       "normalizer: no 'content'"},
       {"no type", [](json& f) { f["normalizer"] = json::object(); },
        "normalizer: no 'type'"},
       {"pre-tokenizer",
@@ -149,6 +154,12 @@ TEST(TokenizerFile, RefusesBadPartsAroundTheModel) {
          f["decoder"] = {{"type", "WordPiece"}};
        },
        "decoder 'WordPiece' is not supported yet"},
+      {"strip",
+       [](json& f) {
+         f["decoder"] = {
+             {"type", "Strip"}, {"content", ""}, {"start", 1}, {"stop", 0}};
+       },
+       "'content': got an empty text"},
       {"added id", [](json& f) { f["added_tokens"][0]["id"] = 1u << 30; },
        "added_tokens[0]: 'id'"},
       {"added list", [](json& f) { f["added_tokens"] = json::object(); },
