@@ -1,4 +1,4 @@
-// ByteLevel, Replace, ByteFallback, Fuse, Strip and Sequence.
+// ByteLevel, Replace, ByteFallback, Metaspace, Fuse, Strip and Sequence.
 #include "text/decoder_internal.h"
 
 #include <utility>
@@ -79,6 +79,45 @@ class ByteFallback : public Decoder {
   }
 };
 
+// Blanks are spaces; those of the first token are the pre-tokenizer's own.
+class MetaspaceDecoder : public Decoder {
+ public:
+  explicit MetaspaceDecoder(const Part& part)
+      : blank_(part.text("replacement")),
+        drops_first_(part.optional_text("prepend_scheme").value_or("always") !=
+                         "never" &&
+                     part.flag("add_prefix_space", true)) {
+    if (blank_.empty()) part.fail("'replacement'", "an empty text");
+  }
+
+  std::vector<std::string> decode(
+      std::vector<std::string> tokens) const override {
+    bool first = true;
+    for (std::string& token : tokens) {
+      token = replaced(token, first && drops_first_ ? "" : " ");
+      first = false;
+    }
+    return tokens;
+  }
+  std::string token_bytes(std::string token) const override {
+    return replaced(token, " ");
+  }
+
+ private:
+  std::string replaced(std::string_view token, std::string_view by) const {
+    std::string out;
+    for (std::size_t at = 0; at < token.size();) {
+      const bool blank = token.substr(at).starts_with(blank_);
+      out += blank ? by : token.substr(at, 1);
+      at += blank ? blank_.size() : 1;
+    }
+    return out;
+  }
+
+  std::string blank_;
+  bool drops_first_;
+};
+
 // Up to `start` characters off the beginning of each part, `stop` off its end.
 class Strip : public Decoder {
  public:
@@ -150,6 +189,7 @@ std::unique_ptr<const Decoder> make_decoder(const Part& part) {
   if (type == "ByteLevel") return std::make_unique<ByteLevelDecoder>();
   if (type == "Replace") return std::make_unique<ReplaceDecoder>(part);
   if (type == "ByteFallback") return std::make_unique<ByteFallback>();
+  if (type == "Metaspace") return std::make_unique<MetaspaceDecoder>(part);
   if (type == "Strip") return std::make_unique<Strip>(part);
   if (type == "Fuse") return std::make_unique<Fuse>();
   if (type == "Sequence") return std::make_unique<DecoderSequence>(part);

@@ -183,8 +183,7 @@ bool is_claimed(const json& file) {
   const json& model = file.at("model");
   const bool has_bytes = model.value("byte_fallback", false) ||
                          holds_type(file.value("decoder", json()), "ByteLevel");
-  return model.value("type", "BPE") == "BPE" && has_bytes &&
-         !holds_type(file.value("pre_tokenizer", json()), "Metaspace");
+  return model.value("type", "BPE") == "BPE" && has_bytes;
 }
 
 struct Direction {

@@ -111,8 +111,15 @@ TEST(TokenizerFile, RefusesBadPreparation) {
       {"no type", [](json& f) { f["normalizer"] = json::object(); },
        "normalizer: no 'type'"},
       {"pre-tokenizer",
-       [](json& f) { f["pre_tokenizer"]["type"] = "Metaspace"; },
-       "pre_tokenizer 'Metaspace' is not supported yet"},
+       [](json& f) { f["pre_tokenizer"]["type"] = "BertPreTokenizer"; },
+       "pre_tokenizer 'BertPreTokenizer' is not supported yet"},
+      {"scheme",
+       [](json& f) {
+         f["pre_tokenizer"] = {{"type", "Metaspace"},
+                               {"replacement", "_"},
+                               {"prepend_scheme", "last"}};
+       },
+       "'prepend_scheme': got last, expected always, first or never"},
       {"pattern",
        [](json& f) {
          f["pre_tokenizer"] = {{"type", "Split"},

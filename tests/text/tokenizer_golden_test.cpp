@@ -32,8 +32,7 @@ bool is_claimed(const json& file) {
   const bool is_bpe = model.value("type", "BPE") == "BPE";
   const bool has_bytes = model.value("byte_fallback", false) ||
                          holds_type(file.at("decoder"), "ByteLevel");
-  return is_bpe && has_bytes &&
-         !holds_type(file.at("pre_tokenizer"), "Metaspace");
+  return is_bpe && has_bytes;
 }
 
 void check_row(const Tokenizer& tokenizer, const json& row) {
