@@ -10,7 +10,9 @@ import numpy
 import pytest
 import torch
 from compare import graft_logits, load_base, random_ids, reference_logits
-from family_files import FAMILIES, make_pair, sayable_config, sources
+from conftest import ROOT
+from family_files import (FAMILIES, add_model, make_pair, sayable_config,
+                          sources)
 from safetensors.torch import load_file
 
 
@@ -123,3 +125,65 @@ def test_gemma_norms_are_stored_shifted(tmp_path):
     norm = load_file(reference / "model.safetensors")["model.norm.weight"]
     difference = stored["output_norm.weight"] - norm.numpy() - 1
     assert numpy.abs(difference).max() < 1e-6
+
+
+@pytest.mark.parametrize("name, layers", [("gemma2_uncapped", 46),
+                                          ("gemma3_capped", 62)])
+def test_models_that_divide_scores_otherwise(graft, tmp_path, name, layers):
+    """Gemma's 27B models, told by their depth alone; here with heads larger
+    than hidden_size / heads."""
+    def deepen(config):
+        config.num_hidden_layers = layers
+        sayable_config(config)
+        config.query_pre_attn_scalar = (config.hidden_size
+                                        // config.num_attention_heads)
+        return config
+
+    def wide_heads(config):
+        deepen(config)
+        config.head_dim = 16
+        return config
+
+    def repeat(config, tensors):
+        generator = torch.Generator().manual_seed(4)
+        out = {}
+        for name, array in tensors.items():
+            shape = list(array.shape)
+            part = name.split(".")[-2]
+            if part in ("q_proj", "k_proj", "v_proj"):
+                shape[0] *= 2  # heads of 16 instead of 8
+            elif part in ("q_norm", "k_norm"):
+                shape[0] *= 2
+            elif part == "o_proj" and len(shape) == 2:
+                shape[1] *= 2
+            random = 0.1 * torch.randn(shape, generator=generator).numpy()
+            if ".layers." not in name:
+                out[name] = random
+            elif ".layers.0." in name:
+                for n in range(layers):
+                    out[name.replace(".layers.0.", f".layers.{n}.")] = random
+        return out
+
+    _, reference, file = make_pair(FAMILIES / name, tmp_path,
+                                   change=wide_heads, tensors=repeat)
+    graft("convert", file, "-o", tmp_path / "hf", "--dtype", "f32")
+    config = json.loads((tmp_path / "hf/config.json").read_text())
+    assert config["query_pre_attn_scalar"] == 8
+    compare_with_reference(graft, tmp_path, reference, file, limit=1e-3)
+
+
+@pytest.mark.parametrize("name", ["sentencepiece", "sentencepiece_bare",
+                                  "dbrx", "llama-bpe", "qwen2"])
+def test_converted_tokenizers_load_in_transformers(graft, tmp_path, name):
+    from transformers import AutoTokenizer
+    file = add_model(ROOT / f"tests/golden/gguf/tokenizers/{name}.gguf",
+                     tmp_path / "model.gguf")
+    graft("convert", file, "-o", tmp_path / "hf")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
+    texts = [json.loads(line)["text"] for line in (
+        ROOT / f"tests/golden/gguf/tokenizers/{name}.jsonl").open()]
+    stdin = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    for source in (file, tmp_path / "hf"):
+        lines = graft("tokenize", source, stdin=stdin).splitlines()
+        for text, line in zip(texts, lines, strict=True):
+            assert json.loads(line)["ids"] == tokenizer(text).input_ids, text

@@ -12,7 +12,8 @@ import pytest
 import torch
 from compare import graft_logits, load_base, random_ids, reference_logits
 from conftest import ROOT
-from family_files import make_pair, sayable_config, sources
+from family_files import (add_model, copy_metadata, finish, make_pair,
+                          sayable_config, sources)
 from safetensors.torch import load_file, save_file
 from smollm_gguf import smollm_gguf
 from test_gguf_adapter import add_expert_adapters, deltas, make_adapter
@@ -123,48 +124,6 @@ def test_ids_of_texts(graft, tmp_path, name):
         if name == "qwen2" and not unicodedata.is_normalized("NFC", text):
             continue  # llama.cpp does not compose, the family's own does
         assert json.loads(line)["ids"] == model.tokenize(text), text
-
-
-def copy_metadata(reader, writer, prefixes):
-    for field in reader.fields.values():
-        if field.name.startswith(prefixes):
-            kind = field.types[0]
-            inner = (field.types[-1] if kind == gguf.GGUFValueType.ARRAY
-                     else None)
-            writer.add_key_value(field.name, field.contents(), kind, inner)
-
-
-def finish(writer):
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-def add_model(vocabulary, target):
-    """The metadata of `vocabulary` and a Llama of one layer."""
-    reader = gguf.GGUFReader(vocabulary)
-    writer = gguf.GGUFWriter(target, "llama")
-    copy_metadata(reader, writer, ("tokenizer.",))
-    words = len(reader.fields["tokenizer.ggml.tokens"].contents())
-    writer.add_block_count(1)
-    writer.add_context_length(512)
-    writer.add_embedding_length(32)
-    writer.add_feed_forward_length(32)
-    writer.add_head_count(2)
-    writer.add_rope_dimension_count(16)
-    writer.add_layer_norm_rms_eps(1e-5)
-    random = numpy.random.default_rng(1)
-    shapes = {"token_embd": (words, 32), "output_norm": (32,),
-              "blk.0.attn_norm": (32,), "blk.0.ffn_norm": (32,)}
-    for part in ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate",
-                 "ffn_up", "ffn_down"):
-        shapes[f"blk.0.{part}"] = (32, 32)
-    for name, shape in shapes.items():
-        writer.add_tensor(f"{name}.weight",
-                          random.normal(size=shape).astype(numpy.float32))
-    finish(writer)
-    return target
 
 
 def decoded_file(source, target):

@@ -223,5 +223,31 @@ TEST(GgufFamily, WindowsThatAFamilyCannotHaveAreRefused) {
               HasSubstr("an array of 2 int32, expected 1 flags, one a layer"));
 }
 
+// A model opens and decodes, or is refused, whatever one byte of its header
+// says: experts in one tensor, norms and divisors included.
+TEST(GgufFamily, EveryChangedByteLoadsOrIsAnError) {
+  for (const char* name : {"mixtral_old", "qwen3_moe", "phi3_longrope"}) {
+    std::string bytes =
+        test::read_text(test::source_path(kFolder + name + ".gguf"));
+    const std::size_t header = bytes.find("blk.0.attn_norm");
+    const test::TemporaryDirectory directory;
+    std::size_t loaded = 0;
+    for (std::size_t at = 4; at < header; at += 7) {
+      const char was = bytes[at];
+      bytes[at] = static_cast<char>(was ^ 0x11);
+      try {
+        const auto model = open_checkpoint(directory.write("m.gguf", bytes));
+        for (const WeightRow& row : make_weight_table(model->config())) {
+          values_of(model->tensor(row.hf_name));
+        }
+        ++loaded;
+      } catch (const FileError&) {
+      }
+      bytes[at] = was;
+    }
+    EXPECT_GT(loaded, 0U) << name;
+  }
+}
+
 }  // namespace
 }  // namespace graft
