@@ -102,6 +102,11 @@ const GgufValue* GgufMetadata::find_or_null(std::string_view key) const {
   return found == values_.end() ? nullptr : &found->second;
 }
 
+bool GgufMetadata::is_array(std::string_view key) const {
+  const GgufValue* value = find_or_null(key);
+  return value != nullptr && value->is_array;
+}
+
 void GgufMetadata::refuse(std::string_view key,
                           const std::string& expected) const {
   const GgufValue* value = find_or_null(key);
@@ -174,6 +179,35 @@ std::optional<std::vector<std::int64_t>> GgufMetadata::integers(
   std::vector<std::int64_t> out;
   for (std::uint64_t i = 0; i < value->count; ++i) {
     out.push_back(integer_at(key, *value, i));
+  }
+  return out;
+}
+
+std::optional<std::vector<double>> GgufMetadata::numbers(
+    std::string_view key) const {
+  const GgufValue* value = find_or_null(key);
+  if (value == nullptr) return std::nullopt;
+  std::vector<double> out;
+  for (std::uint64_t i = 0; i < value->count; ++i) {
+    const auto number = value->is_array ? read_number(*value, i) : std::nullopt;
+    if (!number || !std::isfinite(*number)) {
+      refuse(key, "an array of finite numbers");
+    }
+    out.push_back(*number);
+  }
+  return out;
+}
+
+std::optional<std::vector<bool>> GgufMetadata::flags(
+    std::string_view key) const {
+  const GgufValue* value = find_or_null(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_array) refuse(key, "an array of bools");
+  const bool bools = value->type == GgufType::kBool;
+  std::vector<bool> out;
+  for (std::uint64_t i = 0; i < value->count; ++i) {
+    out.push_back(bools ? element<std::uint8_t>(*value, i) != 0
+                        : integer_at(key, *value, i) != 0);
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "graft/base/error.h"
+#include "text/byte_fallback_internal.h"
 #include "text/tokenizer_file_internal.h"
 #include "text/unicode_internal.h"
 
@@ -67,7 +68,7 @@ BpeModel::BpeModel(TokenizerFile& file)
 }
 
 void BpeModel::read_options(const Part& model) {
-  if (model.flag("byte_fallback", false)) model.unsupported("byte_fallback");
+  if (model.flag("byte_fallback", false)) read_byte_tokens();
   if (model.has("dropout") && model.node()["dropout"] != 0.0) {
     model.unsupported("dropout");
   }
@@ -77,6 +78,27 @@ void BpeModel::read_options(const Part& model) {
   prefix_ = model.optional_text("continuing_subword_prefix").value_or("");
   suffix_ = model.optional_text("end_of_word_suffix").value_or("");
   unk_id_ = vocabulary_.find(unk_token_);
+}
+
+void BpeModel::read_byte_tokens() {
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    byte_ids_.push_back(
+        vocabulary_.find(fallback_token(static_cast<std::uint8_t>(byte))));
+  }
+}
+
+// The bytes of a character, where every one has a token.
+bool BpeModel::add_bytes(std::string_view character,
+                         Workspace& workspace) const {
+  const auto id_of = [this](char c) {
+    return byte_ids_[static_cast<unsigned char>(c)];
+  };
+  const bool all = !byte_ids_.empty() &&
+                   std::ranges::all_of(
+                       character, [&](char c) { return id_of(c).has_value(); });
+  if (!all) return false;
+  for (const char c : character) workspace.add(*id_of(c));
+  return true;
 }
 
 // The id of a merge's part or result.
@@ -153,6 +175,8 @@ void BpeModel::add_characters(std::string_view piece,
     const std::size_t end = at + decode_char(piece, at).length;
     if (const auto id = find_character(piece, {at, end})) {
       workspace.add(*id);
+      follows_unknown = false;
+    } else if (add_bytes(piece.substr(at, end - at), workspace)) {
       follows_unknown = false;
     } else {
       add_unknown(workspace, follows_unknown);

@@ -27,10 +27,12 @@ class BpeModel : public Model {
   struct Workspace;
 
   void read_options(const Part& model);
+  void read_byte_tokens();
   void read_merges(const TokenizerFile& file);
   std::uint32_t find_merged(std::string_view token, std::size_t rank) const;
   void encode_piece(std::string_view piece, Workspace& workspace) const;
   void add_characters(std::string_view piece, Workspace& workspace) const;
+  bool add_bytes(std::string_view character, Workspace& workspace) const;
   void add_unknown(Workspace& workspace, bool& follows_unknown) const;
   void merge_symbols(Workspace& workspace) const;
   void queue_pair(Workspace& workspace, std::int32_t left) const;
@@ -41,6 +43,8 @@ class BpeModel : public Model {
   MergeTable merges_;
   bool ignore_merges_ = false;
   bool fuse_unk_ = false;
+  // By byte, with byte_fallback; else empty.
+  std::vector<std::optional<std::uint32_t>> byte_ids_;
   std::string unk_token_;  // empty: unknown characters are dropped
   std::optional<std::uint32_t> unk_id_;
   std::string prefix_;  // continuing_subword_prefix

@@ -17,6 +17,8 @@ class Decoder {
   // The results of the last step are joined.
   virtual std::vector<std::string> decode(
       std::vector<std::string> tokens) const = 0;
+  // The bytes that one token stands for inside of a text.
+  virtual std::string token_bytes(std::string token) const { return token; }
 };
 
 // Throws FileError for a kind that is not supported.

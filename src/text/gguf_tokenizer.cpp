@@ -1,5 +1,6 @@
 // tokenizer.ggml.* keys: vocabulary and merges go into the tables, the rest
-// becomes the document that tokenizer.json has beside them.
+// becomes the document that tokenizer.json has beside them. Two kinds: "gpt2",
+// byte-level BPE with merges, and "llama", SentencePiece's BPE with scores.
 #include "text/gguf_tokenizer_internal.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 
 #include "graft/base/error.h"
 #include "io/json_file_internal.h"
+#include "text/sentencepiece_merges_internal.h"
 #include "text/unicode_internal.h"
 
 namespace graft::text {
@@ -21,8 +23,14 @@ constexpr std::string_view kTokens = "tokenizer.ggml.tokens";
 constexpr std::string_view kTypes = "tokenizer.ggml.token_type";
 constexpr std::string_view kMerges = "tokenizer.ggml.merges";
 constexpr std::string_view kPre = "tokenizer.ggml.pre";
+constexpr std::string_view kScores = "tokenizer.ggml.scores";
+constexpr std::string_view kModel = "tokenizer.ggml.model";
+constexpr std::string_view kSentencePiece = "llama";
+
+constexpr char kBlank[] = "\u2581";  // a space inside of pieces
 
 // Of tokenizer.ggml.token_type.
+constexpr std::int64_t kNormal = 1;
 constexpr std::int64_t kUnknown = 2;
 constexpr std::int64_t kControl = 3;
 constexpr std::int64_t kUserDefined = 4;
@@ -46,6 +54,7 @@ struct PreTokenizerRow {
 };
 constexpr PreTokenizerRow kPreTokenizers[] = {
     {.name = "gpt-2"},
+    {.name = "dbrx", .pattern = kLlama3Pattern},
     {.name = "llama-bpe",
      .pattern = kLlama3Pattern,
      .whole_words_first = true,
@@ -111,14 +120,21 @@ void read_merges(const GgufMetadata& metadata, TokenizerFile& out) {
   out.has_merges = true;
 }
 
+// One for each token, where the file has them.
+std::optional<std::vector<std::int64_t>> read_types(
+    const GgufMetadata& metadata, std::size_t tokens) {
+  auto types = metadata.integers(kTypes);
+  if (types && types->size() != tokens) {
+    metadata.refuse(kTypes, std::to_string(tokens) + ", one a token");
+  }
+  return types;
+}
+
 json added_tokens(const GgufMetadata& metadata,
                   const std::vector<std::string_view>& tokens) {
   json out = json::array();
-  const auto types = metadata.integers(kTypes);
+  const auto types = read_types(metadata, tokens.size());
   if (!types) return out;
-  if (types->size() != tokens.size()) {
-    metadata.refuse(kTypes, std::to_string(tokens.size()) + ", one a token");
-  }
   for (std::size_t id = 0; id < tokens.size(); ++id) {
     const std::int64_t type = (*types)[id];
     const bool special = type == kControl || type == kUnknown;
@@ -168,9 +184,9 @@ std::optional<std::int64_t> token_id(const GgufMetadata& metadata,
   return id;
 }
 
-// The special tokens around a text.
-json post_processor(const GgufMetadata& metadata, const PreTokenizerRow& row,
-                    const std::vector<std::string_view>& tokens) {
+// The special tokens around a text; null when there are none.
+json frame(const GgufMetadata& metadata, bool begins_with_bos,
+           const std::vector<std::string_view>& tokens) {
   json single = json::array();
   json special = json::object();
   const auto add = [&](const char* name, bool fallback) {
@@ -188,10 +204,10 @@ json post_processor(const GgufMetadata& metadata, const PreTokenizerRow& row,
                       {"ids", {static_cast<std::uint64_t>(*id)}},
                       {"tokens", {token}}};
   };
-  add("bos", row.begins_with_bos);
+  add("bos", begins_with_bos);
   single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
   add("eos", false);
-  if (special.empty()) return byte_level(true);
+  if (special.empty()) return nullptr;
   json pair = single;
   pair.push_back({{"Sequence", {{"id", "B"}, {"type_id", 1}}}});
   return {{"type", "TemplateProcessing"},
@@ -212,36 +228,114 @@ json model_options(const PreTokenizerRow& row) {
 }
 
 std::vector<std::string_view> read_tokens(const GgufMetadata& metadata) {
-  constexpr std::string_view kModel = "tokenizer.ggml.model";
-  if (metadata.required_text(kModel) != "gpt2") {
+  const std::string_view model = metadata.required_text(kModel);
+  if (model != "gpt2" && model != kSentencePiece) {
     metadata.refuse(kModel,
-                    "gpt2 (byte-level BPE), the one kind that graft "
-                    "reads from GGUF");
+                    "gpt2 (byte-level BPE) or llama (SentencePiece's BPE), "
+                    "the kinds that graft reads from GGUF");
   }
   auto tokens = metadata.texts(kTokens);
   if (!tokens) metadata.refuse(kTokens, "an array of strings");
   return *std::move(tokens);
 }
 
+json typed(const char* type) { return {{"type", type}}; }
+
+json replace(const char* from, const char* to) {
+  return {
+      {"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
+}
+
+// What merging may make: no control tokens, whose texts are no pieces.
+std::vector<ScoredPiece> scored_pieces(
+    const GgufMetadata& metadata, const std::vector<std::string_view>& tokens) {
+  const auto scores = metadata.numbers(kScores);
+  if (!scores || scores->size() != tokens.size()) {
+    metadata.refuse(kScores,
+                    std::to_string(tokens.size()) + " numbers, one a token");
+  }
+  const auto types = read_types(metadata, tokens.size());
+  std::vector<ScoredPiece> out;
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    const std::int64_t type = types ? (*types)[id] : kNormal;
+    if (type != kNormal && type != kUserDefined) continue;
+    out.push_back({tokens[id], (*scores)[id]});
+  }
+  return out;
+}
+
+json sentencepiece_model(const GgufMetadata& metadata,
+                         const std::vector<std::string_view>& tokens) {
+  const auto unknown = token_id(metadata, "unknown", tokens.size()).value_or(0);
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", tokens.at(static_cast<std::size_t>(unknown))},
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", true},
+          {"byte_fallback", true},
+          {"ignore_merges", false}};
+}
+
+// Spaces become part of the pieces; a text begins with one, unless the file
+// says no; characters without a piece fall back to bytes.
+void read_sentencepiece(const GgufMetadata& metadata,
+                        const std::vector<std::string_view>& tokens,
+                        TokenizerFile& out) {
+  constexpr char kSqueeze[] = "tokenizer.ggml.remove_extra_whitespaces";
+  if (metadata.boolean(kSqueeze).value_or(false)) {
+    metadata.refuse(kSqueeze, "false, or nothing");
+  }
+  if (tokens.empty()) metadata.refuse(kTokens, "at least one token");
+  append_scored_merges(scored_pieces(metadata, tokens), out);
+  const bool begins_with_space =
+      metadata.boolean("tokenizer.ggml.add_space_prefix").value_or(true);
+  json normalizers = json::array();
+  json decoders = {replace(kBlank, " "), typed("ByteFallback"), typed("Fuse")};
+  if (begins_with_space) {
+    normalizers.push_back({{"type", "Prepend"}, {"prepend", kBlank}});
+    decoders.push_back(
+        {{"type", "Strip"}, {"content", " "}, {"start", 1U}, {"stop", 0U}});
+  }
+  normalizers.push_back(replace(" ", kBlank));
+  out.document["normalizer"] = {{"type", "Sequence"},
+                                {"normalizers", normalizers}};
+  out.document["pre_tokenizer"] = nullptr;
+  out.document["post_processor"] = frame(metadata, true, tokens);
+  out.document["decoder"] = {{"type", "Sequence"}, {"decoders", decoders}};
+  out.document["model"] = sentencepiece_model(metadata, tokens);
+}
+
+void read_byte_level(const GgufMetadata& metadata,
+                     const std::vector<std::string_view>& tokens,
+                     TokenizerFile& out) {
+  const PreTokenizerRow& row = find_row(metadata);
+  read_merges(metadata, out);
+  json around = frame(metadata, row.begins_with_bos, tokens);
+  if (around.is_null()) around = byte_level(true);
+  out.document["normalizer"] = row.composes ? typed("NFC") : json();
+  out.document["pre_tokenizer"] = pre_tokenizer(row);
+  out.document["post_processor"] = std::move(around);
+  out.document["decoder"] = byte_level(true);
+  out.document["model"] = model_options(row);
+}
+
 }  // namespace
 
 TokenizerFile read_gguf_tokenizer(const GgufMetadata& metadata) {
   const std::vector<std::string_view> tokens = read_tokens(metadata);
-  const PreTokenizerRow& row = find_row(metadata);
   TokenizerFile out;
   out.path = metadata.path();
   read_vocabulary(metadata, tokens, out);
-  read_merges(metadata, out);
   out.document = {{"version", "1.0"},
                   {"truncation", nullptr},
                   {"padding", nullptr},
-                  {"added_tokens", added_tokens(metadata, tokens)},
-                  {"normalizer", nullptr},
-                  {"pre_tokenizer", pre_tokenizer(row)},
-                  {"post_processor", post_processor(metadata, row, tokens)},
-                  {"decoder", byte_level(true)},
-                  {"model", model_options(row)}};
-  if (row.composes) out.document["normalizer"] = {{"type", "NFC"}};
+                  {"added_tokens", added_tokens(metadata, tokens)}};
+  if (metadata.required_text(kModel) == kSentencePiece) {
+    read_sentencepiece(metadata, tokens, out);
+  } else {
+    read_byte_level(metadata, tokens, out);
+  }
   return out;
 }
 

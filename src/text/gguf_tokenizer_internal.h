@@ -10,8 +10,9 @@
 namespace graft::text {
 
 // The parts that the pipeline is made of, as tokenizer.json would hold them.
-// Throws FileError for a model other than byte-level BPE ("gpt2") and for a
-// pre-tokenizer that has no row, by name.
+// Throws FileError for a model other than byte-level BPE ("gpt2") and
+// SentencePiece's BPE ("llama"), and for a pre-tokenizer that has no row, by
+// name.
 TokenizerFile read_gguf_tokenizer(const GgufMetadata& metadata);
 
 // Special tokens by name, and the chat template.

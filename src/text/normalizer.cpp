@@ -1,4 +1,4 @@
-// NFC, NFD, NFKC, NFKD, Lowercase, ByteLevel and Sequence.
+// NFC, NFD, NFKC, NFKD, Lowercase, ByteLevel, Prepend, Replace and Sequence.
 #include "text/normalizer_internal.h"
 
 #include <utf8proc.h>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "text/byte_level_internal.h"
+#include "text/replacement_internal.h"
 #include "text/unicode_age_internal.h"
 #include "text/unicode_internal.h"
 
@@ -92,6 +93,30 @@ class ByteLevelNormalizer : public Normalizer {
   }
 };
 
+class Prepend : public Normalizer {
+ public:
+  explicit Prepend(std::string text) : text_(std::move(text)) {}
+
+  std::string normalize(std::string_view text) const override {
+    return text.empty() ? std::string() : text_ + std::string(text);
+  }
+
+ private:
+  std::string text_;
+};
+
+class ReplaceNormalizer : public Normalizer {
+ public:
+  explicit ReplaceNormalizer(const Part& part) : replacement_(part) {}
+
+  std::string normalize(std::string_view text) const override {
+    return replacement_.apply(text);
+  }
+
+ private:
+  Replacement replacement_;
+};
+
 class NormalizerSequence : public Normalizer {
  public:
   explicit NormalizerSequence(
@@ -127,6 +152,8 @@ std::unique_ptr<const Normalizer> make_normalizer(const Part& part) {
   }
   if (type == "Lowercase") return std::make_unique<Lowercase>();
   if (type == "ByteLevel") return std::make_unique<ByteLevelNormalizer>();
+  if (type == "Prepend") return std::make_unique<Prepend>(part.text("prepend"));
+  if (type == "Replace") return std::make_unique<ReplaceNormalizer>(part);
   if (type == "Sequence") {
     std::vector<std::unique_ptr<const Normalizer>> steps;
     for (const Part& step : part.items("normalizers")) {

@@ -1,10 +1,11 @@
-// ByteLevel, Split, Digits and Sequence.
+// ByteLevel, Split, Digits, Metaspace and Sequence.
 #include "text/pre_tokenizer_internal.h"
 
 #include <utility>
 
 #include "text/byte_level_internal.h"
 #include "text/piece_split_internal.h"
+#include "text/replacement_internal.h"
 #include "text/unicode_internal.h"
 
 namespace graft::text {
@@ -31,6 +32,7 @@ void refine(Pieces& pieces, const Split& split) {
 template <typename Append>
 void rewrite(Pieces& pieces, const Append& append) {
   Pieces out;
+  out.begins_text = pieces.begins_text;
   out.text.reserve(pieces.text.size() * 2);
   out.ranges.reserve(pieces.ranges.size());
   for (const ByteRange& range : pieces.ranges) {
@@ -41,13 +43,8 @@ void rewrite(Pieces& pieces, const Append& append) {
   pieces = std::move(out);
 }
 
-Regex compile(const Part& part, std::string_view pattern,
-              Regex::Syntax syntax) {
-  try {
-    return Regex(pattern, syntax, part.label());
-  } catch (const PatternError& error) {
-    part.fail(error.what());
-  }
+Regex compile_byte_level(const Part& part) {
+  return Regex(kByteLevelPattern, Regex::Syntax::kOniguruma, part.label());
 }
 
 class ByteLevel : public PreTokenizer {
@@ -55,7 +52,7 @@ class ByteLevel : public PreTokenizer {
   explicit ByteLevel(const Part& part)
       : add_prefix_space_(part.flag("add_prefix_space", true)),
         use_regex_(part.flag("use_regex", true)),
-        regex_(compile(part, kByteLevelPattern, Regex::Syntax::kOniguruma)) {}
+        regex_(compile_byte_level(part)) {}
 
   void apply(Pieces& pieces) const override {
     if (add_prefix_space_) {
@@ -91,18 +88,10 @@ SplitBehavior read_behavior(const Part& part) {
             "Contiguous");
 }
 
-Regex read_pattern(const Part& part) {
-  const Part pattern = part.child("pattern");
-  if (pattern.has("String")) {
-    return compile(pattern, pattern.text("String"), Regex::Syntax::kLiteral);
-  }
-  return compile(pattern, pattern.text("Regex"), Regex::Syntax::kOniguruma);
-}
-
 class Split : public PreTokenizer {
  public:
   explicit Split(const Part& part)
-      : regex_(read_pattern(part)),
+      : regex_(read_part_pattern(part)),
         behavior_(read_behavior(part)),
         invert_(part.flag("invert", false)) {}
 
@@ -145,6 +134,59 @@ class Digits : public PreTokenizer {
   SplitBehavior behavior_;
 };
 
+// SentencePiece's blanks for spaces, one in front where the scheme says so, and
+// cuts before each blank.
+class Metaspace : public PreTokenizer {
+ public:
+  explicit Metaspace(const Part& part)
+      : blank_(part.text("replacement")), splits_(part.flag("split", true)) {
+    const std::string scheme =
+        part.optional_text("prepend_scheme").value_or("always");
+    if (scheme != "always" && scheme != "first" && scheme != "never") {
+      part.fail("'prepend_scheme'", scheme, "always, first or never");
+    }
+    if (blank_.empty()) part.fail("'replacement'", "an empty text");
+    first_alone_ = scheme == "first";
+    prepends_ = scheme != "never" && part.flag("add_prefix_space", true);
+  }
+
+  void apply(Pieces& pieces) const override {
+    bool prepends = prepends_ && (!first_alone_ || pieces.begins_text);
+    rewrite(pieces, [&](std::string& out, std::string_view piece) {
+      const bool begins_blank =
+          piece.starts_with(' ') || piece.starts_with(blank_);
+      if (prepends && !begins_blank) out += blank_;
+      for (const char c : piece) {
+        if (c == ' ') {
+          out += blank_;
+        } else {
+          out += c;
+        }
+      }
+      prepends = prepends && !first_alone_;
+    });
+    if (splits_) {
+      refine(pieces, [this](std::string_view piece) { return cut(piece); });
+    }
+  }
+
+ private:
+  std::vector<ByteRange> cut(std::string_view piece) const {
+    std::vector<ByteRange> blanks;
+    for (std::size_t at = piece.find(blank_); at != piece.npos;
+         at = piece.find(blank_, at + blank_.size())) {
+      blanks.push_back({at, at + blank_.size()});
+    }
+    return arrange(partition(blanks, piece.size()),
+                   SplitBehavior::kMergedWithNext);
+  }
+
+  std::string blank_;
+  bool splits_;
+  bool first_alone_ = false;
+  bool prepends_ = true;
+};
+
 class PreTokenizerSequence : public PreTokenizer {
  public:
   explicit PreTokenizerSequence(const Part& part) {
@@ -167,6 +209,7 @@ std::unique_ptr<const PreTokenizer> make_pre_tokenizer(const Part& part) {
   const std::string type = part.type();
   if (type == "ByteLevel") return std::make_unique<ByteLevel>(part);
   if (type == "Split") return std::make_unique<Split>(part);
+  if (type == "Metaspace") return std::make_unique<Metaspace>(part);
   if (type == "Digits") return std::make_unique<Digits>(part);
   if (type == "Sequence") return std::make_unique<PreTokenizerSequence>(part);
   part.unsupported(type);

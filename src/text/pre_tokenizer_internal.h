@@ -17,6 +17,7 @@ namespace graft::text {
 struct Pieces {
   std::string text;
   std::vector<ByteRange> ranges;
+  bool begins_text = false;  // nothing stands before it, no added token either
 
   std::string_view piece(const ByteRange& range) const {
     return std::string_view(text).substr(range.begin, range.end - range.begin);

@@ -15,13 +15,18 @@ TokenAligner::TokenAligner(const Tokenizer& tokenizer, std::string_view text,
   align();
 }
 
-// Added tokens may have taken white space beside them: it belongs to them.
+// Added tokens may have taken white space beside them: it belongs to them. A
+// space in front of a stretch may be the tokenizer's own.
 void TokenAligner::align() {
   std::size_t at = 0;
   for (const std::int64_t id : ids_) {
     offsets_.push_back(at);
-    const auto bytes = tokenizer_.token_bytes(id);
+    auto bytes = tokenizer_.token_bytes(id);
     std::size_t begin = at;
+    const bool own_space = bytes && bytes->starts_with(' ') &&
+                           !text_.substr(begin).starts_with(*bytes) &&
+                           text_.substr(begin).starts_with(bytes->substr(1));
+    if (own_space) bytes->erase(0, 1);
     while (bytes && !text_.substr(begin).starts_with(*bytes) &&
            begin < text_.size()) {
       const text::DecodedChar next = text::decode_char(text_, begin);

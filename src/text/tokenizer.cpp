@@ -36,13 +36,13 @@ struct Tokenizer::State {
   std::string normalize(std::string_view text) const {
     return normalizer ? normalizer->normalize(text) : std::string(text);
   }
-  void encode_normalized(std::string text,
+  void encode_normalized(std::string text, bool begins_text,
                          std::vector<std::int64_t>& ids) const;
   std::optional<std::string> token(std::int64_t id) const;
 };
 
 // Text between added tokens that are not normalised.
-void Tokenizer::State::encode_normalized(std::string text,
+void Tokenizer::State::encode_normalized(std::string text, bool begins_text,
                                          std::vector<std::int64_t>& ids) const {
   for (const text::TextSegment& segment : added->split_normalized(text)) {
     if (segment.id) {
@@ -50,7 +50,9 @@ void Tokenizer::State::encode_normalized(std::string text,
       continue;
     }
     const std::size_t size = segment.range.end - segment.range.begin;
-    text::Pieces pieces{text.substr(segment.range.begin, size), {{0, size}}};
+    text::Pieces pieces{text.substr(segment.range.begin, size),
+                        {{0, size}},
+                        begins_text && segment.range.begin == 0};
     if (pre_tokenizer) pre_tokenizer->apply(pieces);
     model->encode(pieces, ids);
   }
@@ -121,7 +123,8 @@ std::vector<std::int64_t> Tokenizer::encode(std::string_view text,
     } else {
       const std::string_view part = text.substr(
           segment.range.begin, segment.range.end - segment.range.begin);
-      state_->encode_normalized(state_->normalize(part), ids);
+      state_->encode_normalized(state_->normalize(part),
+                                segment.range.begin == 0, ids);
     }
   }
   if (add_special) {
@@ -178,6 +181,9 @@ std::optional<std::string> Tokenizer::token_bytes(std::int64_t id) const {
   const bool is_added =
       spelling && state_->added->find(static_cast<std::uint64_t>(id));
   if (!spelling || is_added) return spelling;
+  if (state_->decoder) {
+    return state_->decoder->token_bytes(*std::move(spelling));
+  }
   std::string out;
   text::append_token_bytes(out, *spelling);
   return out;

@@ -254,6 +254,22 @@ def make_tokenizer():
     bad("merge.json", merges=["a b"])
     bad("type.json", type="Unigram")
     bad("dropout.json", dropout=0.5)
+    blank, space = "\u2581", {"String": " "}
+    write("tokenizer", "accepted", "byte_fallback.json", json.dumps({
+        "version": "1.0", "added_tokens": [], "post_processor": None,
+        "pre_tokenizer": None, "normalizer": {
+            "type": "Sequence", "normalizers": [
+                {"type": "Prepend", "prepend": blank},
+                {"type": "Replace", "pattern": space, "content": blank}]},
+        "decoder": {"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": blank}, "content": " "},
+            {"type": "ByteFallback"}, {"type": "Fuse"},
+            {"type": "Strip", "content": " ", "start": 1, "stop": 1}]},
+        "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": True,
+                  "byte_fallback": True, "vocab": {
+                      "<unk>": 0, "a": 1, blank: 2, blank + "a": 3,
+                      **{f"<0x{n:02X}>": 4 + n for n in range(256)}},
+                  "merges": [[blank, "a"]]}}))
 
 
 TEMPLATES = {

@@ -5,6 +5,8 @@
 #include "graft/base/error.h"
 #include "graft/text/chat_template.h"
 #include "graft/text/tokenized_rows.h"
+#include "graft/text/tokenizer_export.h"
+#include "support/shared_data.h"
 #include "text/chat_tokenizer.h"
 
 namespace graft {
@@ -212,6 +214,21 @@ TEST(ChatMask, KeepsBadRowsApartWhenChecking) {
   EXPECT_EQ(data.rows.size(), 1u);
   ASSERT_EQ(data.problems.size(), 1u);
   EXPECT_EQ(data.problems[0].line, 9u);
+}
+
+// SentencePiece puts a space of its own behind each special token.
+TEST(ChatMask, a_space_of_the_tokenizer_is_no_text) {
+  const TokenizerFiles files = export_gguf_tokenizer(
+      test::source_path("tests/golden/gguf/tokenizers/sentencepiece.gguf"));
+  const test::TemporaryDirectory folder;
+  folder.write("tokenizer.json", files.tokenizer_json);
+  folder.write("tokenizer_config.json", R"({"eos_token": "<|im_end|>"})");
+  folder.write("chat_template.jinja", kChatml);
+  const Tokenizer tokenizer = Tokenizer::open(folder.path());
+  const auto rows = rows_of(kTwoTurns);
+  const TokenizedData data = tokenize_rows(rows, tokenizer, {.eos_id = 4});
+  ASSERT_EQ(data.rows.size(), 1u);
+  EXPECT_EQ(learnt_text(data.rows[0], tokenizer), "1 <|im_end|>|2<|im_end|>");
 }
 
 }  // namespace

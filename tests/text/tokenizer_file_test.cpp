@@ -66,8 +66,7 @@ TEST(TokenizerFile, RefusesBadModels) {
       {"huger id",
        [](json& f) { f["model"]["vocab"]["b"] = 18446744073709551615u; },
        "got id 18446744073709551615"},
-      {"byte fallback", [](json& f) { f["model"]["byte_fallback"] = true; },
-       "byte_fallback"},
+
       {"dropout", [](json& f) { f["model"]["dropout"] = 0.1; }, "dropout"},
       {"flag", [](json& f) { f["model"]["ignore_merges"] = 1; },
        "'ignore_merges': got number, expected true or false"},
@@ -103,11 +102,24 @@ TEST(TokenizerFile, RefusesBadPreparation) {
          f["normalizer"] = {{"type", "Strip"}};
        },
        "normalizer 'Strip' is not supported yet"},
+      {"replacement",
+       [](json& f) {
+         f["normalizer"] = {{"type", "Replace"},
+                            {"pattern", {{"String", "a"}}}};
+       },
+       "normalizer: no 'content'"},
       {"no type", [](json& f) { f["normalizer"] = json::object(); },
        "normalizer: no 'type'"},
       {"pre-tokenizer",
-       [](json& f) { f["pre_tokenizer"]["type"] = "Metaspace"; },
-       "pre_tokenizer 'Metaspace' is not supported yet"},
+       [](json& f) { f["pre_tokenizer"]["type"] = "BertPreTokenizer"; },
+       "pre_tokenizer 'BertPreTokenizer' is not supported yet"},
+      {"scheme",
+       [](json& f) {
+         f["pre_tokenizer"] = {{"type", "Metaspace"},
+                               {"replacement", "_"},
+                               {"prepend_scheme", "last"}};
+       },
+       "'prepend_scheme': got last, expected always, first or never"},
       {"pattern",
        [](json& f) {
          f["pre_tokenizer"] = {{"type", "Split"},
@@ -149,6 +161,12 @@ TEST(TokenizerFile, RefusesBadPartsAroundTheModel) {
          f["decoder"] = {{"type", "WordPiece"}};
        },
        "decoder 'WordPiece' is not supported yet"},
+      {"strip",
+       [](json& f) {
+         f["decoder"] = {
+             {"type", "Strip"}, {"content", ""}, {"start", 1}, {"stop", 0}};
+       },
+       "'content': got an empty text"},
       {"added id", [](json& f) { f["added_tokens"][0]["id"] = 1u << 30; },
        "added_tokens[0]: 'id'"},
       {"added list", [](json& f) { f["added_tokens"] = json::object(); },

@@ -49,6 +49,7 @@ class GgufMetadata {
   // In the file's order.
   const std::vector<std::string>& keys() const { return keys_; }
   bool has(std::string_view key) const { return find_or_null(key) != nullptr; }
+  bool is_array(std::string_view key) const;
 
   std::optional<bool> boolean(std::string_view key) const;
   // Any integer type.
@@ -59,6 +60,10 @@ class GgufMetadata {
   std::optional<std::vector<std::string_view>> texts(
       std::string_view key) const;
   std::optional<std::vector<std::int64_t>> integers(std::string_view key) const;
+  // Any integer or floating-point type; finite.
+  std::optional<std::vector<double>> numbers(std::string_view key) const;
+  // Bools, or integers of which 0 is false.
+  std::optional<std::vector<bool>> flags(std::string_view key) const;
 
   // 1 to 2^31; the absence of a required one is a FileError too.
   std::optional<std::int64_t> count(std::string_view key) const;

@@ -1,4 +1,5 @@
-// One pair a module under llama.cpp's names, its order of rows, its one alpha.
+// One pair a tensor of llama.cpp under its names, its order of rows, its one
+// alpha.
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -32,34 +33,27 @@ double common_alpha(const std::vector<HfModule>& modules) {
 }
 
 void check_loadable(const HfModule& module, const ModelConfig& base) {
-  if (module.path != "lm_head" || !base.tied_embeddings) return;
+  const bool head = module.path == base.prefix.head + "lm_head";
+  if (!head || !base.tied_embeddings) return;
   throw ConfigError({.operation = kOperation,
                      .what = "an adapter on lm_head of a model whose head is "
                              "its embedding: llama.cpp has no such tensor",
                      .hint = "Merge it instead: graft merge unties the head"});
 }
 
-// B times `factor`, row i where llama.cpp has it.
-HostTensor arrange(const HostTensor& b, RowTransform transform,
-                   std::int64_t head_dim, float factor, DType dtype) {
-  const std::vector<float> values = b.to_floats();
-  const std::int64_t rows = b.shape[0];
-  const auto rank = static_cast<std::size_t>(b.shape[1]);
-  std::vector<std::int64_t> places;
-  if (transform == RowTransform::kHeads) {
-    places = stored_head_rows(rows, head_dim);
-  }
-  std::vector<float> out(values.size());
-  for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) {
-    const auto place =
-        places.empty() ? row : static_cast<std::size_t>(places[row]);
-    for (std::size_t i = 0; i < rank; ++i) {
-      out[place * rank + i] = factor * values[row * rank + i];
-    }
-  }
-  std::vector<std::byte> bytes(out.size() * dtype_size(dtype));
-  from_f32(dtype, out.data(), out.size(), bytes.data());
-  HostTensor made = HostTensor::make_owned(dtype, b.shape, std::move(bytes));
+// One module under llama.cpp's name.
+struct Placed {
+  const HfModule* module;
+  GgufPlace place;
+};
+
+// `values` as `dtype`, which must hold them.
+HostTensor stored(const std::vector<float>& values,
+                  std::vector<std::int64_t> shape, DType dtype) {
+  std::vector<std::byte> bytes(values.size() * dtype_size(dtype));
+  from_f32(dtype, values.data(), values.size(), bytes.data());
+  HostTensor made =
+      HostTensor::make_owned(dtype, std::move(shape), std::move(bytes));
   if (!is_all_finite(made)) {
     throw ConfigError({.operation = kOperation,
                        .what = "a value of the adapter is too large for " +
@@ -69,9 +63,75 @@ HostTensor arrange(const HostTensor& b, RowTransform transform,
   return made;
 }
 
-// A rounded to `dtype` as it is.
-HostTensor plain(const HostTensor& a, DType dtype) {
-  return arrange(a, RowTransform::kNone, 0, 1.0F, dtype);
+// A pair in llama.cpp's form, of one module or of all experts of a matrix:
+// (experts, rank, in) and (experts, rows, rank). llama.cpp scales by alpha over
+// this one rank; ranks below it are filled up with zeros, experts without an
+// adapter are zeros.
+class Pair {
+ public:
+  Pair(std::int64_t experts, std::int64_t rank, const HfModule& first)
+      : experts_(experts),
+        rank_(rank),
+        in_(first.a.shape[1]),
+        rows_(first.b.shape[0]),
+        a_(size(experts * rank * in_)),
+        b_(size(experts * rows_ * rank)) {}
+
+  // `head_dim`: of interleaved rows.
+  void set(const Placed& placed, double alpha, std::int64_t head_dim) {
+    const HfModule& module = *placed.module;
+    const std::int64_t expert = placed.place.expert.value_or(0);
+    const std::vector<float> a = module.a.to_floats();
+    const std::vector<float> b = module.b.to_floats();
+    std::ranges::copy(a, a_.begin() + expert * rank_ * in_);
+    std::vector<std::int64_t> order;
+    if (placed.place.interleaved) order = stored_head_rows(rows_, head_dim);
+    const auto factor = static_cast<float>(lora_scale(module.settings) *
+                                           static_cast<double>(rank_) / alpha);
+    const std::int64_t own = module.settings.rank;
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      const std::int64_t to = order.empty() ? row : order[size(row)];
+      for (std::int64_t k = 0; k < own; ++k) {
+        b_[size((expert * rows_ + to) * rank_ + k)] =
+            factor * b[size(row * own + k)];
+      }
+    }
+  }
+
+  // `merged`: with the dimension of the experts.
+  void append(const std::string& name, bool merged, DType dtype,
+              NamedTensors& out) const {
+    std::vector<std::int64_t> a{rank_, in_}, b{rows_, rank_};
+    if (merged) {
+      a.insert(a.begin(), experts_);
+      b.insert(b.begin(), experts_);
+    }
+    out.emplace_back(name + ".lora_a", stored(a_, std::move(a), dtype));
+    out.emplace_back(name + ".lora_b", stored(b_, std::move(b), dtype));
+  }
+
+ private:
+  static std::size_t size(std::int64_t count) {
+    return static_cast<std::size_t>(count);
+  }
+
+  std::int64_t experts_, rank_, in_, rows_;
+  std::vector<float> a_, b_;
+};
+
+// Modules of one tensor of llama.cpp, tensors in the order of the modules.
+std::vector<std::vector<Placed>> group_by_tensor(
+    const std::vector<HfModule>& modules, const ModelConfig& base) {
+  std::vector<std::vector<Placed>> out;
+  std::map<std::string, std::size_t> places;
+  for (const HfModule& module : modules) {
+    check_loadable(module, base);
+    GgufPlace place = find_gguf_place(base, module.path + ".weight");
+    const auto [at, is_new] = places.emplace(place.name, out.size());
+    if (is_new) out.emplace_back();
+    out[at->second].push_back({&module, std::move(place)});
+  }
+  return out;
 }
 
 }  // namespace
@@ -79,25 +139,24 @@ HostTensor plain(const HostTensor& a, DType dtype) {
 void write_gguf_adapter(const std::filesystem::path& path,
                         const AdapterFile& adapter, const ModelConfig& base,
                         DType dtype) {
-  const GgufArchitecture& architecture =
-      find_gguf_architecture_of(base.model_type);
+  const Family& family = gguf_family_of(base.model_type);
   const std::vector<HfModule> modules =
       split_by_hf_module(adapter, {.operation = kOperation});
   const double alpha = common_alpha(modules);
   NamedTensors tensors;
-  for (const HfModule& module : modules) {
-    check_loadable(module, base);
-    const GgufTensorName place =
-        gguf_tensor_name(architecture, module.path + ".weight");
-    const auto factor = static_cast<float>(alpha_of(module.settings) / alpha);
-    tensors.emplace_back(place.name + ".lora_a", plain(module.a, dtype));
-    tensors.emplace_back(
-        place.name + ".lora_b",
-        arrange(module.b, place.transform, base.head_dim, factor, dtype));
+  for (const auto& group : group_by_tensor(modules, base)) {
+    const bool merged = group.front().place.expert.has_value();
+    std::int64_t rank = 0;
+    for (const Placed& placed : group) {
+      rank = std::max(rank, placed.module->settings.rank);
+    }
+    Pair pair(merged ? base.experts.count : 1, rank, *group.front().module);
+    for (const Placed& placed : group) pair.set(placed, alpha, base.head_dim);
+    pair.append(group.front().place.name, merged, dtype, tensors);
   }
   save_gguf(path,
             {{"general.type", "adapter"},
-             {"general.architecture", std::string(architecture.name)},
+             {"general.architecture", std::string(family.gguf.architecture)},
              {"adapter.type", "lora"},
              {"adapter.lora.alpha", static_cast<float>(alpha)}},
             tensors);

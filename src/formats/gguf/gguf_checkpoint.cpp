@@ -1,5 +1,5 @@
 // Metadata as configuration, the family's weight table under llama.cpp's
-// names, rows put back into Hugging Face order.
+// names; rows, norms and experts put back as Hugging Face has them.
 #include <algorithm>
 #include <set>
 #include <string_view>
@@ -9,6 +9,7 @@
 #include "formats/gguf/gguf_checkpoint_internal.h"
 #include "formats/gguf/gguf_config_internal.h"
 #include "formats/gguf/gguf_names_internal.h"
+#include "formats/gguf/gguf_rope_internal.h"
 #include "formats/hf/key_mismatch_internal.h"
 #include "graft/base/error.h"
 #include "graft/formats/hf/weight_table.h"
@@ -17,30 +18,60 @@
 namespace graft {
 namespace {
 
-// Read into the configuration; no part of the model's tensors.
-bool is_configuration(std::string_view name) {
-  return name == "rope_freqs.weight";
+// A vector in memory of its own: rows in order, without what is added to it.
+StoredTensor plain_vector(const StoredTensor& tensor, const GgufPlace& place,
+                          std::int64_t head_dim) {
+  const std::int64_t size = tensor.columns();
+  std::vector<float> stored(static_cast<std::size_t>(size));
+  tensor.decode({0, 1}, stored.data());
+  std::vector<float> out = stored;
+  if (place.interleaved) {
+    const std::vector<std::int64_t> rows = stored_head_rows(size, head_dim);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = stored[static_cast<std::size_t>(rows[i])];
+    }
+  }
+  if (place.shifted) {
+    for (float& value : out) value -= 1.0F;
+  }
+  return StoredTensor::from_plain(HostTensor::from_floats({size}, out),
+                                  "vector");
 }
 
-// A vector in another row order as an owned one in order.
-StoredTensor reordered_vector(const StoredTensor& tensor,
-                              const std::vector<std::int64_t>& rows) {
-  std::vector<float> stored(static_cast<std::size_t>(tensor.columns()));
-  tensor.decode({0, 1}, stored.data());
-  std::vector<float> out;
-  for (const std::int64_t row : rows) {
-    out.push_back(stored[static_cast<std::size_t>(row)]);
-  }
-  return StoredTensor::from_plain(
-      HostTensor::from_floats({tensor.columns()}, out), "bias");
+// The matrix of one expert out of (experts, rows, in).
+StoredTensor slice_expert(const StoredTensor& merged, std::int64_t expert) {
+  StoredTensor out = merged;
+  out.shape = {merged.shape[1], merged.shape[2]};
+  const std::size_t size =
+      out.row_bytes() * static_cast<std::size_t>(out.rows());
+  out.bytes =
+      merged.bytes.subspan(static_cast<std::size_t>(expert) * size, size);
+  return out;
+}
+
+// Names that must be told, each once.
+struct Differences {
+  std::set<std::string> missing, unknown, shapes;
+  std::string text() const;
+};
+
+std::string Differences::text() const {
+  std::string out;
+  const auto append = [&out](const char* label,
+                             const std::set<std::string>& names) {
+    if (names.empty()) return;
+    out += label + sample_names({names.begin(), names.end()});
+  };
+  append("; missing: ", missing);
+  append("; unknown: ", unknown);
+  append("; wrong shape: ", shapes);
+  return out;
 }
 
 class GgufCheckpoint : public Checkpoint {
  public:
   explicit GgufCheckpoint(const std::filesystem::path& path)
-      : file_(GgufFile::open(path)),
-        architecture_(find_gguf_architecture(file_.metadata())),
-        config_(read_gguf_config(file_)) {
+      : file_(GgufFile::open(path)), config_(read_gguf_config(file_)) {
     check_tensors();
   }
 
@@ -63,41 +94,54 @@ class GgufCheckpoint : public Checkpoint {
   void check_tensors() const;
   std::optional<DType> storage_of(const ModuleInfo& module) const;
 
+  // Under either name of a matrix of an expert; null when it is under none.
+  const GgufEntry* find_or_null(const GgufPlace& place) const;
+
   GgufFile file_;
-  const GgufArchitecture& architecture_;
   ModelConfig config_;
 };
 
+const GgufEntry* GgufCheckpoint::find_or_null(const GgufPlace& place) const {
+  const GgufEntry* entry = file_.find_or_null(place.name);
+  if (entry != nullptr || !place.expert) return entry;
+  return file_.find_or_null(place.own_name);
+}
+
 void GgufCheckpoint::check_tensors() const {
-  std::vector<std::string> missing, unknown, shapes;
+  Differences found;
   std::set<std::string, std::less<>> known;
+  bool own_tensors = false;  // one for each expert, as expert 0 has it
   for (const WeightRow& row : make_weight_table(config_)) {
-    const std::string name = gguf_tensor_name(architecture_, row.hf_name).name;
-    const GgufEntry* entry = file_.find_or_null(name);
+    const GgufPlace place = find_gguf_place(config_, row.hf_name);
+    const GgufEntry* entry = find_or_null(place);
+    const bool own = entry != nullptr && entry->name == place.own_name;
+    if (place.expert == 0) own_tensors = own;
     if (entry == nullptr) {
-      missing.push_back(name);
-    } else if (entry->shape != row.shape) {
-      shapes.push_back(name + " is " + shape_text(entry->shape) +
-                       " instead of " + shape_text(row.shape));
+      const bool told_by_own = place.expert && own_tensors;
+      found.missing.insert(told_by_own ? place.own_name : place.name);
+      continue;
     }
-    known.insert(name);
+    known.insert(entry->name);
+    std::vector<std::int64_t> shape = row.shape;
+    if (place.expert && !own)
+      shape.insert(shape.begin(), config_.experts.count);
+    if (entry->shape == shape) continue;
+    found.shapes.insert(entry->name + " is " + shape_text(entry->shape) +
+                        " instead of " + shape_text(shape));
   }
   for (const GgufEntry& entry : file_.entries()) {
-    if (!known.contains(entry.name) && !is_configuration(entry.name)) {
-      unknown.push_back(entry.name);
+    if (!known.contains(entry.name) && !is_rope_tensor(entry.name)) {
+      found.unknown.insert(entry.name);
     }
   }
-  if (missing.empty() && unknown.empty() && shapes.empty()) return;
-  std::string what = path().string() +
-                     ": the tensors are not those that the metadata describes";
-  const auto append = [&what](const char* label,
-                              const std::vector<std::string>& names) {
-    if (!names.empty()) what += label + sample_names(names);
-  };
-  append("; missing: ", missing);
-  append("; unknown: ", unknown);
-  append("; wrong shape: ", shapes);
-  throw FileError(ErrorText{.operation = "gguf", .what = what});
+  const std::string text = found.text();
+  if (text.empty()) return;
+  throw FileError(
+      ErrorText{.operation = "gguf",
+                .what = path().string() +
+                        ": the tensors are not those that the metadata "
+                        "describes" +
+                        text});
 }
 
 // That of the first part; nullopt when it is quantised.
@@ -108,8 +152,7 @@ std::optional<DType> GgufCheckpoint::storage_of(
   if (module.output_head && config_.tied_embeddings) {
     hf_name = "model.embed_tokens.weight";
   }
-  const GgufEntry* entry =
-      file_.find_or_null(gguf_tensor_name(architecture_, hf_name).name);
+  const GgufEntry* entry = find_or_null(find_gguf_place(config_, hf_name));
   return entry == nullptr ? std::nullopt : entry->format->dtype;
 }
 
@@ -121,8 +164,8 @@ Inventory GgufCheckpoint::inventory() const {
 }
 
 StoredTensor GgufCheckpoint::tensor(const std::string& hf_name) const {
-  const GgufTensorName place = gguf_tensor_name(architecture_, hf_name);
-  const GgufEntry* entry = file_.find_or_null(place.name);
+  const GgufPlace place = find_gguf_place(config_, hf_name);
+  const GgufEntry* entry = find_or_null(place);
   if (entry == nullptr || entry->format->decode == nullptr) {
     throw FileError(ErrorText{
         .operation = "gguf",
@@ -132,11 +175,13 @@ StoredTensor GgufCheckpoint::tensor(const std::string& hf_name) const {
                     std::string(decodable_block_formats())});
   }
   StoredTensor out = file_.tensor(*entry);
-  if (place.transform == RowTransform::kNone) return out;
-  auto order = stored_head_rows(entry->shape[0], config_.head_dim);
-  if (out.shape.size() < 2) return reordered_vector(out, order);
-  out.row_order =
-      std::make_shared<const std::vector<std::int64_t>>(std::move(order));
+  if (place.expert && out.shape.size() == 3) {
+    return slice_expert(out, *place.expert);
+  }
+  if (!place.interleaved && !place.shifted) return out;
+  if (out.shape.size() < 2) return plain_vector(out, place, config_.head_dim);
+  out.row_order = std::make_shared<const std::vector<std::int64_t>>(
+      stored_head_rows(entry->shape[0], config_.head_dim));
   return out;
 }
 

@@ -1,7 +1,12 @@
 // ARCHITECTURE.* and tokenizer.ggml.*_token_id keys as checked values.
-#include <algorithm>
-
 #include "formats/gguf/gguf_config_internal.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "formats/gguf/gguf_layers_internal.h"
 #include "formats/gguf/gguf_names_internal.h"
 #include "formats/gguf/gguf_rope_internal.h"
 #include "graft/base/error.h"
@@ -9,69 +14,95 @@
 namespace graft {
 namespace {
 
-// A key that changes the maths of a Llama, and the value that does not.
+// Whether the family gives the key a meaning.
+using IsRead = bool (*)(const Family&);
+
+bool never(const Family&) { return false; }
+bool has_window(const Family& family) {
+  return family.switches.window != WindowRule::kNone;
+}
+bool caps_attention(const Family& family) {
+  return family.switches.attention_soft_cap >= 0 ||
+         family.switches.ignores_attention_cap;
+}
+bool caps_logits(const Family& family) {
+  return family.switches.logit_soft_cap >= 0;
+}
+bool has_experts(const Family& family) { return family.experts.has; }
+
+// A key that changes the maths, and the value that does not.
 struct NeutralKey {
   std::string_view name;  // below "ARCHITECTURE."
   double neutral;
+  IsRead is_read = never;
 };
-constexpr NeutralKey kNeutralKeys[] = {{"expert_count", 0},
-                                       {"attention.sliding_window", 0},
-                                       {"attention.clamp_kqv", 0},
-                                       {"attention.max_alibi_bias", 0},
-                                       {"attn_logit_softcapping", 0},
-                                       {"final_logit_softcapping", 0},
-                                       {"logit_scale", 1},
-                                       {"residual_scale", 1},
-                                       {"embedding_scale", 1}};
+constexpr NeutralKey kNeutralKeys[] = {
+    {"expert_count", 0, has_experts},
+    {"expert_shared_count", 0},
+    {"expert_weights_scale", 1},
+    {"expert_gating_func", 1},  // softmax
+    {"attention.sliding_window", 0, has_window},
+    {"attention.clamp_kqv", 0},
+    {"attention.max_alibi_bias", 0},
+    {"attn_logit_softcapping", 0, caps_attention},
+    {"final_logit_softcapping", 0, caps_logits},
+    {"logit_scale", 1},
+    {"residual_scale", 1},
+    {"embedding_scale", 1}};
 
-void check_neutral(const GgufMetadata& metadata, const std::string& prefix) {
+void check_neutral(const GgufSource& source) {
+  const GgufMetadata& metadata = source.metadata();
   for (const NeutralKey& row : kNeutralKeys) {
-    const std::string key = prefix + std::string(row.name);
+    if (row.is_read(source.family)) continue;
+    const std::string key = source.key(row.name);
     const auto value = metadata.number(key);
     if (value && *value != row.neutral) {
       metadata.refuse(key, std::to_string(static_cast<int>(row.neutral)) +
                                ": graft does not support it for this family");
     }
   }
+  const std::string causal = source.key("attention.causal");
+  if (!metadata.boolean(causal).value_or(true)) {
+    metadata.refuse(causal, "true: graft runs causal models");
+  }
 }
 
-void read_sizes(const GgufFile& file, const std::string& prefix,
-                ModelConfig& out) {
-  const GgufMetadata& metadata = file.metadata();
-  out.hidden_size = metadata.required_count(prefix + "embedding_length");
+void read_sizes(const GgufSource& source, ModelConfig& out) {
+  const GgufMetadata& metadata = source.metadata();
+  out.hidden_size = metadata.required_count(source.key("embedding_length"));
   out.intermediate_size =
-      metadata.required_count(prefix + "feed_forward_length");
-  out.layers = metadata.required_count(prefix + "block_count");
-  out.max_positions = metadata.required_count(prefix + "context_length");
+      metadata.required_count(source.key("feed_forward_length"));
+  const std::string blocks = source.key("block_count");
+  out.layers = metadata.required_count(blocks);
+  out.max_positions = metadata.required_count(source.key("context_length"));
   // Each has tensors of its own: a forged count makes no large tables.
-  const auto tensors = static_cast<std::int64_t>(file.entries().size());
+  const auto tensors = static_cast<std::int64_t>(source.file.entries().size());
   if (out.layers > tensors) {
-    metadata.refuse(
-        prefix + "block_count",
-        "at most " + std::to_string(tensors) + ", the number of tensors");
+    metadata.refuse(blocks, "at most " + std::to_string(tensors) +
+                                ", the number of tensors");
   }
-  const std::string eps = prefix + "attention.layer_norm_rms_epsilon";
+  const std::string eps = source.key("attention.layer_norm_rms_epsilon");
   const auto value = metadata.number(eps);
   if (!value || *value <= 0) metadata.refuse(eps, "a number above 0");
   out.norm_eps = shortest_decimal(*value);
 }
 
-void read_heads(const GgufMetadata& metadata, const std::string& prefix,
-                ModelConfig& out) {
-  const std::string heads = prefix + "attention.head_count";
-  const std::string kv_heads = prefix + "attention.head_count_kv";
+void read_heads(const GgufSource& source, ModelConfig& out) {
+  const GgufMetadata& metadata = source.metadata();
+  const std::string heads = source.key("attention.head_count");
+  const std::string kv_heads = source.key("attention.head_count_kv");
   out.heads = metadata.required_count(heads);
   out.kv_heads = metadata.count(kv_heads).value_or(out.heads);
   if (out.heads % out.kv_heads != 0) {
     metadata.refuse(kv_heads, "a divisor of " + std::to_string(out.heads) +
                                   " (" + heads + ")");
   }
-  const std::string key = prefix + "attention.key_length";
-  const std::string value = prefix + "attention.value_length";
+  const std::string key = source.key("attention.key_length");
+  const std::string value = source.key("attention.value_length");
   const auto key_length = metadata.count(key);
   if (!key_length && out.hidden_size % out.heads != 0) {
     metadata.refuse(heads, "a divisor of " + std::to_string(out.hidden_size) +
-                               " (" + prefix + "embedding_length)");
+                               " (" + source.key("embedding_length") + ")");
   }
   out.head_dim = key_length.value_or(out.hidden_size / out.heads);
   if (metadata.count(value).value_or(out.head_dim) != out.head_dim) {
@@ -92,22 +123,88 @@ std::int64_t read_vocabulary(const GgufFile& file) {
               "model"});
 }
 
+// The files do not name it: it is that of the family's class.
+Activation activation_of(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, Activation>, 2> kNames = {
+      {{"silu", Activation::kSilu},
+       {"gelu_pytorch_tanh", Activation::kGeluTanh}}};
+  for (const auto& [known, activation] : kNames) {
+    if (known == name) return activation;
+  }
+  throw Error("gguf: activation '" + std::string(name) + "'");
+}
+
+// A number of 0 or more; the family's own when absent.
+double read_soft_cap(const GgufSource& source, std::string_view name,
+                     double fallback) {
+  if (fallback < 0) return 0;
+  const std::string key = source.key(name);
+  const auto value = source.metadata().number(key);
+  if (value && *value < 0) source.metadata().refuse(key, "0 or more");
+  return value ? shortest_decimal(*value) : fallback;
+}
+
+// Scores are divided by the root of it. llama.cpp takes it from the sizes; the
+// key, where there is one, wins.
+double read_query_scalar(const GgufSource& source, const ModelConfig& config) {
+  const std::string key = source.key("attention.scale");
+  const auto scale = source.metadata().number(key);
+  const bool wide = source.family.gguf.wide_query_layers == config.layers;
+  const auto usual = static_cast<double>(
+      wide ? config.hidden_size / config.heads : config.head_dim);
+  if (!scale || *scale == 0) return usual;
+  if (*scale < 0) source.metadata().refuse(key, "a number above 0");
+  const double scalar = shortest_decimal(1 / (*scale * *scale));
+  const bool same = std::abs(scalar - usual) <= 1e-5 * usual;
+  if (same) return usual;
+  if (source.family.switches.query_scalar == 0) {
+    source.metadata().refuse(
+        key, "1 / sqrt(" + std::to_string(config.head_dim) +
+                 "): graft does not support it for this family");
+  }
+  // 20 comes back from 1 / sqrt(20) in float32.
+  const double whole = std::round(scalar);
+  return std::abs(scalar - whole) <= 1e-5 * scalar ? whole : scalar;
+}
+
+void read_switches(const GgufSource& source, ModelConfig& out) {
+  const FamilySwitches& switches = source.family.switches;
+  out.norms = switches.norms;
+  out.qkv_bias = switches.qkv_bias;
+  out.activation = activation_of(switches.default_activation);
+  out.attention_soft_cap = read_soft_cap(source, "attn_logit_softcapping",
+                                         switches.attention_soft_cap);
+  out.logit_soft_cap =
+      read_soft_cap(source, "final_logit_softcapping", switches.logit_soft_cap);
+  const double scalar = read_query_scalar(source, out);
+  if (switches.query_scalar > 0) out.query_scalar = scalar;
+  if (switches.scaled_embedding) {
+    out.embedding_scale = std::sqrt(static_cast<double>(out.hidden_size));
+  }
+  const auto has = [&source](const char* name) {
+    return source.file.find_or_null(name) != nullptr;
+  };
+  out.tied_embeddings = !has("output.weight");
+  out.attention_bias =
+      switches.attention_bias &&
+      (has("blk.0.attn_q.bias") || has("blk.0.attn_output.bias"));
+  out.mlp_bias = switches.mlp_bias && has("blk.0.ffn_down.bias");
+}
+
 }  // namespace
 
 ModelConfig read_gguf_config(const GgufFile& file) {
-  const GgufMetadata& metadata = file.metadata();
-  const GgufArchitecture& architecture = find_gguf_architecture(metadata);
-  const std::string prefix = std::string(architecture.name) + ".";
+  const GgufSource source{file, find_gguf_family(file.metadata())};
   ModelConfig out;
-  out.model_type = architecture.model_type;
-  read_sizes(file, prefix, out);
-  read_heads(metadata, prefix, out);
-  check_neutral(metadata, prefix);
+  out.model_type = source.family.model_type;
+  read_sizes(source, out);
+  read_heads(source, out);
+  check_neutral(source);
   out.vocab_size = read_vocabulary(file);
-  out.tied_embeddings = file.find_or_null("output.weight") == nullptr;
-  out.attention_bias = file.find_or_null("blk.0.attn_q.bias") != nullptr;
-  out.mlp_bias = file.find_or_null("blk.0.ffn_gate.bias") != nullptr;
-  out.rope = read_gguf_rope(file, prefix, out);
+  read_switches(source, out);
+  read_gguf_rope(source, out);
+  read_gguf_experts(source, out);
+  read_gguf_layers(source, out);
   return out;
 }
 

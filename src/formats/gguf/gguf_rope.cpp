@@ -1,11 +1,14 @@
-// rope.* keys, and Llama 3's scaling read back from its divisors.
+// rope.* keys, and the scalings that are stored as divisors of frequencies.
+#include "formats/gguf/gguf_rope_internal.h"
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
-#include <numbers>
+#include <string>
 #include <vector>
 
-#include "formats/gguf/gguf_rope_internal.h"
+#include "formats/gguf/llama3_rope_internal.h"
 #include "formats/hf/key_mismatch_internal.h"
 #include "graft/base/error.h"
 
@@ -13,6 +16,8 @@ namespace graft {
 namespace {
 
 constexpr std::string_view kDivisors = "rope_freqs.weight";
+constexpr std::string_view kLongFactors = "rope_factors_long.weight";
+constexpr std::string_view kShortFactors = "rope_factors_short.weight";
 
 double positive(const GgufMetadata& metadata, const std::string& key) {
   const auto value = metadata.number(key);
@@ -25,74 +30,37 @@ double positive_or(const GgufMetadata& metadata, const std::string& key,
   return metadata.has(key) ? positive(metadata, key) : fallback;
 }
 
-// What llama.cpp's converter stores for Llama 3's scaling.
-std::vector<double> llama3_divisors(const RopeConfig& rope, std::int64_t dim) {
-  const auto original = static_cast<double>(rope.original_max_positions);
-  std::vector<double> out;
-  for (std::int64_t i = 0; i < dim; i += 2) {
-    const double length =
-        2 * std::numbers::pi *
-        std::pow(rope.theta, static_cast<double>(i) / static_cast<double>(dim));
-    if (length < original / rope.high_freq_factor) {
-      out.push_back(1);
-    } else if (length > original / rope.low_freq_factor) {
-      out.push_back(rope.factor);
-    } else {
-      const double smooth = (original / length - rope.low_freq_factor) /
-                            (rope.high_freq_factor - rope.low_freq_factor);
-      out.push_back(1 / ((1 - smooth) / rope.factor + smooth));
-    }
-  }
-  return out;
+[[noreturn]] void refuse_tensor(const GgufSource& source, std::string_view name,
+                                const std::string& got,
+                                const std::string& expected) {
+  throw FileError(ErrorText{.operation = "gguf",
+                            .what = source.file.path().string() + ": tensor '" +
+                                    std::string(name) + "'",
+                            .got = got,
+                            .expected = expected});
 }
 
-std::vector<float> read_divisors(const GgufFile& file, std::int64_t dim) {
-  const GgufEntry& entry = *file.find_or_null(kDivisors);
-  const StoredTensor tensor = file.tensor(entry);
-  const std::vector<std::int64_t> wanted{dim / 2};
-  const bool fits = entry.format->dtype == DType::kF32 && entry.shape == wanted;
-  if (!fits) {
-    throw FileError(ErrorText{
-        .operation = "gguf",
-        .what = file.path().string() + ": tensor '" + entry.name + "'",
-        .got =
-            shape_text(entry.shape) + " of " + std::string(entry.format->name),
-        .expected = shape_text(wanted) + " of F32"});
+// One divisor, above 0, for each rotated pair.
+std::vector<float> read_divisors(const GgufSource& source,
+                                 std::string_view name, std::int64_t pairs) {
+  const std::vector<std::int64_t> wanted{pairs};
+  const std::string expected = shape_text(wanted) + " of F32";
+  const GgufEntry* entry = source.file.find_or_null(name);
+  if (entry == nullptr) refuse_tensor(source, name, "nothing", expected);
+  if (entry->format->dtype != DType::kF32 || entry->shape != wanted) {
+    refuse_tensor(
+        source, name,
+        shape_text(entry->shape) + " of " + std::string(entry->format->name),
+        expected);
   }
-  std::vector<float> out(static_cast<std::size_t>(dim / 2));
-  tensor.decode({0, 1}, out.data());
+  std::vector<float> out(static_cast<std::size_t>(pairs));
+  source.file.tensor(*entry).decode({0, 1}, out.data());
+  const auto bad = std::ranges::find_if_not(
+      out, [](float one) { return std::isfinite(one) && one > 0; });
+  if (bad != out.end()) {
+    refuse_tensor(source, name, std::to_string(*bad), "numbers above 0");
+  }
   return out;
-}
-
-// The file keeps only the divisors: the factor is the largest, and the other
-// parameters are those of every published Llama 3.
-RopeConfig recognise_llama3(const GgufFile& file, RopeConfig rope,
-                            std::int64_t dim) {
-  const std::vector<float> stored = read_divisors(file, dim);
-  const float largest = *std::ranges::max_element(stored);
-  if (std::ranges::all_of(stored, [](float one) { return one == 1.0F; })) {
-    return rope;
-  }
-  rope.kind = RopeKind::kLlama3;
-  rope.factor = shortest_decimal(largest);
-  rope.low_freq_factor = 1;
-  rope.high_freq_factor = 4;
-  rope.original_max_positions = 8192;
-  constexpr double kTolerance = 1e-4;  // the converter computes in float32
-  const std::vector<double> expected = llama3_divisors(rope, dim);
-  for (std::size_t i = 0; i < stored.size(); ++i) {
-    if (std::abs(stored[i] - expected[i]) <= kTolerance * expected[i]) continue;
-    throw FileError(ErrorText{
-        .operation = "gguf",
-        .what = file.path().string() + ": tensor '" + std::string(kDivisors) +
-                "': rope scaling that graft does not support",
-        .got =
-            std::to_string(stored[i]) + " for frequency " + std::to_string(i),
-        .expected = std::to_string(expected[i]) +
-                    " as Llama 3's scaling has with factor " +
-                    std::to_string(largest)});
-  }
-  return rope;
 }
 
 void read_yarn(const GgufMetadata& metadata, const std::string& scaling,
@@ -110,24 +78,113 @@ void read_yarn(const GgufMetadata& metadata, const std::string& scaling,
   }
 }
 
-void read_scaling(const GgufMetadata& metadata, const std::string& prefix,
-                  RopeConfig& rope) {
-  const std::string legacy = prefix + "rope.scale_linear";
-  const std::string scaling = prefix + "rope.scaling.";
-  const std::string key = scaling + "type";
+std::vector<double> decimals(const std::vector<float>& values) {
+  std::vector<double> out;
+  for (const float value : values) out.push_back(shortest_decimal(value));
+  return out;
+}
+
+// The factor of the scores stands in the file; where transformers derives the
+// same one from the lengths, config.json needs none.
+void read_longrope(const GgufSource& source, const std::string& scaling,
+                   ModelConfig& out) {
+  const GgufMetadata& metadata = source.metadata();
+  RopeConfig& rope = out.rope;
+  const auto rotated = static_cast<std::int64_t>(
+      static_cast<double>(out.head_dim) * rope.rotated_share);
+  rope.kind = RopeKind::kLongRope;
+  rope.original_max_positions =
+      metadata.required_count(scaling + "original_context_length");
+  rope.short_factors =
+      decimals(read_divisors(source, kShortFactors, rotated / 2));
+  rope.long_factors =
+      decimals(read_divisors(source, kLongFactors, rotated / 2));
+  const auto original = static_cast<double>(rope.original_max_positions);
+  rope.factor = static_cast<double>(out.max_positions) / original;
+  const double derived =
+      rope.factor > 1
+          ? std::sqrt(1 + std::log(rope.factor) / std::log(original))
+          : 1;
+  const double stored = positive_or(metadata, scaling + "attn_factor", 1);
+  if (std::abs(stored - derived) > 1e-6 * derived) {
+    rope.attention_factor = stored;
+  }
+}
+
+void read_llama3(const GgufSource& source, ModelConfig& out) {
+  const std::vector<float> stored =
+      read_divisors(source, kDivisors, out.head_dim / 2);
+  if (out.rope.kind != RopeKind::kDefault) {
+    source.metadata().refuse(source.key("rope.scaling.type"),
+                             "none beside the tensor rope_freqs.weight");
+  }
+  const auto found = recognise_llama3(stored, out.rope);
+  if (!found) {
+    std::string text;
+    for (const float one : stored) text += " " + std::to_string(one);
+    refuse_tensor(source, kDivisors, "divisors" + text.substr(0, 200),
+                  "those of Llama 3's scaling: graft does not support another");
+  }
+  out.rope = *found;
+}
+
+// rope.scaling.type, "" for none; one factor alone is linear.
+std::string read_type(const GgufSource& source) {
+  const GgufMetadata& metadata = source.metadata();
+  const std::string key = source.key("rope.scaling.type");
   const auto type = metadata.text(key);
-  if (!type && metadata.has(legacy)) {
-    rope.factor = positive(metadata, legacy);
-    if (rope.factor != 1) rope.kind = RopeKind::kLinear;
+  if (type) {
+    constexpr std::array<std::string_view, 4> kTypes = {"none", "linear",
+                                                        "yarn", "longrope"};
+    if (std::ranges::find(kTypes, *type) == kTypes.end()) {
+      metadata.refuse(key, "none, linear, yarn or longrope");
+    }
+    return *type == "none" ? "" : std::string(*type);
+  }
+  if (source.file.find_or_null(kLongFactors) != nullptr) return "longrope";
+  return metadata.has(source.key("rope.scale_linear")) ? "old linear" : "";
+}
+
+void read_scaling(const GgufSource& source, ModelConfig& out) {
+  const GgufMetadata& metadata = source.metadata();
+  const std::string scaling = source.key("rope.scaling.");
+  const std::string type = read_type(source);
+  RopeConfig& rope = out.rope;
+  if (type.empty()) return;
+  if (type == "longrope") {
+    read_longrope(source, scaling, out);
     return;
   }
-  if (!type || *type == "none") return;
-  if (*type != "linear" && *type != "yarn") {
-    metadata.refuse(key, "none, linear or yarn");
+  rope.factor =
+      positive(metadata, type == "old linear" ? source.key("rope.scale_linear")
+                                              : scaling + "factor");
+  if (type == "yarn") {
+    read_yarn(metadata, scaling, rope);
+  } else if (type == "linear" || rope.factor != 1) {
+    rope.kind = RopeKind::kLinear;
   }
-  rope.factor = positive(metadata, scaling + "factor");
-  rope.kind = RopeKind::kLinear;
-  if (*type == "yarn") read_yarn(metadata, scaling, rope);
+}
+
+// The share of a head's dimensions that turn.
+double read_share(const GgufSource& source, std::int64_t head_dim) {
+  const GgufMetadata& metadata = source.metadata();
+  const std::string key = source.key("rope.dimension_count");
+  const std::int64_t rotated = metadata.integer(key).value_or(head_dim);
+  if (rotated == head_dim) return 1;
+  if (!source.family.switches.partial_rotary) {
+    metadata.refuse(
+        key, std::to_string(head_dim) + " (partial rotation is not supported)");
+  }
+  if (rotated < 2 || rotated > head_dim || rotated % 2 != 0) {
+    metadata.refuse(key, "an even number of at most " +
+                             std::to_string(head_dim) + " dimensions");
+  }
+  // int(head_dim * share) has to give the number back.
+  double share = static_cast<double>(rotated) / static_cast<double>(head_dim);
+  while (static_cast<double>(head_dim) * share < static_cast<double>(rotated)) {
+    share = std::nextafter(share, 1.0);
+  }
+  return share;
 }
 
 }  // namespace
@@ -141,24 +198,21 @@ double shortest_decimal(double value) {
   return out;
 }
 
-RopeConfig read_gguf_rope(const GgufFile& file, const std::string& prefix,
-                          const ModelConfig& config) {
-  const GgufMetadata& metadata = file.metadata();
-  RopeConfig rope;
-  rope.theta = positive_or(metadata, prefix + "rope.freq_base", 10000);
-  const std::string rotated = prefix + "rope.dimension_count";
-  const auto dimensions = metadata.integer(rotated);
-  if (dimensions && *dimensions != config.head_dim) {
-    metadata.refuse(rotated, std::to_string(config.head_dim) +
-                                 " (partial rotation is not supported)");
+bool is_rope_tensor(std::string_view name) {
+  return name == kDivisors || name == kLongFactors || name == kShortFactors;
+}
+
+void read_gguf_rope(const GgufSource& source, ModelConfig& out) {
+  const GgufMetadata& metadata = source.metadata();
+  out.rope.theta = positive_or(metadata, source.key("rope.freq_base"), 10000);
+  out.rope.rotated_share = read_share(source, out.head_dim);
+  if (source.family.switches.default_sliding_theta > 0) {
+    out.sliding_rope =
+        RopeConfig{.theta = positive_or(
+                       metadata, source.key("rope.freq_base_swa"), 10000)};
   }
-  read_scaling(metadata, prefix, rope);
-  if (file.find_or_null(kDivisors) == nullptr) return rope;
-  if (rope.kind != RopeKind::kDefault) {
-    metadata.refuse(prefix + "rope.scaling.type",
-                    "none beside the tensor rope_freqs.weight");
-  }
-  return recognise_llama3(file, rope, config.head_dim);
+  read_scaling(source, out);
+  if (source.file.find_or_null(kDivisors) != nullptr) read_llama3(source, out);
 }
 
 }  // namespace graft

@@ -1,7 +1,8 @@
-// A family of models as a value: the tensors of its checkpoints and what it
-// reads from config.json. Entry points: find_family_or_null, family_names. One
-// file below families/ declares each; docs/design/16-families.md says how to
-// add one. Private to formats.
+// A family of models as a value: the tensors of its checkpoints, under Hugging
+// Face's and llama.cpp's names, and what it reads from config.json. Entry
+// points: find_family_or_null, families, family_names. One file below families/
+// declares each; docs/design/16-families.md says how to add one. Private to
+// formats.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,10 @@ struct PartRow {
   std::string_view hf;  // below the layer's prefix inside a layer
   std::string_view component;
   Size rows;
+  // llama.cpp's name, below "blk.N." inside a layer; of experts, the one tensor
+  // (experts, rows, in) that holds them all.
+  std::string_view gguf;
+  bool rotated = false;  // heads that rope turns
 };
 
 // One module of the runtime model and the HF modules that fill its rows.
@@ -105,6 +110,7 @@ struct ExpertSwitches {
   bool has = false;
   std::int64_t default_count = 0;
   std::int64_t default_per_token = 0;
+  std::string_view count_field = "num_local_experts";  // as it is written
   std::string_view size_field = "intermediate_size";
   std::int64_t default_size = 0;   // 0: the field is required
   bool always_normalised = false;  // else norm_topk_prob decides
@@ -113,17 +119,32 @@ struct ExpertSwitches {
                                    // mlp_only_layers
 };
 
+// What llama.cpp's files hold in another way, or leave to the program.
+struct GgufForm {
+  std::string_view architecture;  // general.architecture
+  // The two halves of each rotated head have their rows interleaved, because
+  // llama.cpp turns neighbours where transformers turns halves.
+  bool interleaved = false;
+  // Depth of the one published model whose scores are divided by the root of
+  // hidden_size / heads; the files do not say it. 0: there is none.
+  std::int64_t wide_query_layers = 0;
+  std::int64_t default_window = 0;  // where the key is absent
+};
+
 struct Family {
   std::string_view model_type;
   std::string_view class_name;  // of transformers
   FamilySwitches switches = {};
   ExpertSwitches experts = {};
+  GgufForm gguf = {};
   // The rows before, of and after the layers, in the walk order.
   std::vector<ModuleRow> head = {};
   std::vector<ModuleRow> layer = {};
   std::vector<ModuleRow> tail = {};
 };
 
+// All, the general ones before those that only add to them.
+const std::vector<Family>& families();
 const Family* find_family_or_null(std::string_view model_type);
 // Throws Error for a name that is none of family_names().
 const Family& find_family(std::string_view model_type);

@@ -8,7 +8,6 @@
 #include "graft/base/error.h"
 
 namespace graft {
-namespace {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
@@ -18,8 +17,6 @@ const std::vector<Family>& families() {
   };
   return kFamilies;
 }
-
-}  // namespace
 
 std::int64_t evaluate(Size size, const ModelConfig& config) {
   const std::int64_t query = config.heads * config.head_dim;

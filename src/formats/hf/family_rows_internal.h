@@ -14,8 +14,9 @@ std::vector<ModuleRow> embedding_rows();
 std::vector<ModuleRow> head_rows();
 
 ModuleRow container_row(std::string_view path);
+// `gguf`: llama.cpp's name.
 ModuleRow norm_row(std::string_view path, std::string_view hf,
-                   Size size = Size::kHidden);
+                   std::string_view gguf, Size size = Size::kHidden);
 
 // self_attn.{q,k,v,o}_proj; `norms` stand between projection and scores.
 std::vector<ModuleRow> attention_rows(std::vector<ModuleRow> norms = {});

@@ -9,7 +9,8 @@
 
 namespace graft {
 
-// Of a family with a runtime. `dtype`: of the weights beside it.
+// Of a family with a table, as a text model alone. `dtype`: of the weights
+// beside it.
 std::string model_config_to_json(const ModelConfig& config, DType dtype,
                                  const GenerationConfig& generation);
 std::string generation_config_to_json(const GenerationConfig& generation);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
 #include <map>
 
@@ -33,7 +34,8 @@ std::vector<float> values_of(const GgufFile& file, const std::string& name) {
   const GgufEntry* entry = file.find_or_null(name);
   if (entry == nullptr) throw std::runtime_error("no tensor " + name);
   std::vector<float> out(static_cast<std::size_t>(entry->element_count()));
-  file.tensor(*entry).decode({0, entry->shape[0]}, out.data());
+  const StoredTensor tensor = file.tensor(*entry);
+  tensor.decode({0, tensor.rows()}, out.data());
   return out;
 }
 
@@ -152,6 +154,100 @@ TEST(GgufAdapter, fused_sites_and_the_head) {
   EXPECT_EQ(values_of(file, "blk.1.attn_q.weight.lora_a"),
             values_of(file, "blk.1.attn_v.weight.lora_a"));
   EXPECT_NE(file.find_or_null("output.weight.lora_b"), nullptr);
+}
+
+ModelConfig mixtral_config() {
+  ModelConfig out{.model_type = "mixtral",
+                  .vocab_size = 50,
+                  .hidden_size = 8,
+                  .intermediate_size = 6,
+                  .layers = 1,
+                  .heads = 2,
+                  .kv_heads = 1,
+                  .head_dim = 4,
+                  .max_positions = 64};
+  out.experts = {.count = 3, .per_token = 2, .size = 6};
+  out.layer_traits = {{.experts = true}};
+  return out;
+}
+
+// As PEFT's files name the matrices of single experts.
+Rule expert_rule(std::vector<std::string> targets, std::int64_t rank,
+                 double alpha) {
+  Rule out = rule_on(std::move(targets), rank, alpha);
+  out.syntax = PatternSyntax::kPeft;
+  return out;
+}
+
+std::vector<float> slice(const std::vector<float>& values, std::size_t expert,
+                         std::size_t experts) {
+  const std::size_t size = values.size() / experts;
+  const auto begin =
+      values.begin() + static_cast<std::ptrdiff_t>(expert * size);
+  return {begin, begin + static_cast<std::ptrdiff_t>(size)};
+}
+
+// Experts 0 and 2 have pairs of unlike ranks and scales, expert 1 none.
+TEST(GgufAdapter, experts_become_one_tensor) {
+  const ModelConfig config = mixtral_config();
+  const std::string prefix = "model.layers.0.block_sparse_moe.experts.";
+  const AdapterFile adapter =
+      make_adapter(make_family_inventory(config),
+                   {expert_rule({prefix + "0.w3"}, 1, 5),
+                    expert_rule({prefix + "2.w3", prefix + "2.w2"}, 3, 2)});
+  ASSERT_EQ(adapter.records.size(), 3U);
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "a.gguf";
+  write_gguf_adapter(path, adapter, config);
+  const GgufFile file = GgufFile::open(path);
+  EXPECT_EQ(file.entries().size(), 4U);
+  const std::string name = "blk.0.ffn_up_exps.weight.lora_";
+  const GgufEntry* a = file.find_or_null(name + "a");
+  const GgufEntry* b = file.find_or_null(name + "b");
+  ASSERT_TRUE(a != nullptr && b != nullptr);
+  EXPECT_EQ(a->shape, (std::vector<std::int64_t>{3, 3, 8}));
+  EXPECT_EQ(b->shape, (std::vector<std::int64_t>{3, 6, 3}));
+  EXPECT_NE(file.find_or_null("blk.0.ffn_down_exps.weight.lora_a"), nullptr);
+  const double scale = *file.metadata().number("adapter.lora.alpha") / 3;
+  for (const Site& site : adapter.plan.sites) {
+    if (!site.hf_paths.at(0).ends_with("w3")) continue;
+    const auto index = static_cast<std::size_t>(&site - &adapter.plan.sites[0]);
+    const auto expert = static_cast<std::size_t>(
+        std::stoi(site.hf_paths.at(0).substr(prefix.size())));
+    const auto got =
+        product(slice(values_of(file, name + "b"), expert, 3),
+                slice(values_of(file, name + "a"), expert, 3), 3, scale);
+    const auto wanted =
+        product(adapter.records[index].b.to_floats(),
+                adapter.records[index].a.to_floats(),
+                static_cast<std::size_t>(site.adapter.rank), site.scale);
+    EXPECT_THAT(got, testing::Pointwise(testing::FloatNear(1e-4F), wanted));
+  }
+  EXPECT_THAT(slice(values_of(file, name + "b"), 1, 3), testing::Each(0.0F));
+}
+
+// Names without parts of their own; rows as they are.
+TEST(GgufAdapter, fused_tensors_of_phi_3_stay_fused) {
+  ModelConfig config = mixtral_config();
+  config.model_type = "phi3";
+  config.experts = {};
+  config.layer_traits = {};
+  config.prefix = {"model.language_model.", ""};
+  const AdapterFile adapter = make_adapter(
+      make_family_inventory(config),
+      {expert_rule({"qkv_proj", "gate_up_proj", "down_proj"}, 2, 4)});
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "a.gguf";
+  write_gguf_adapter(path, adapter, config);
+  const GgufFile file = GgufFile::open(path);
+  EXPECT_EQ(file.metadata().text("general.architecture"), "phi3");
+  for (std::size_t i = 0; i < 3; ++i) {
+    const std::string name =
+        "blk.0." +
+        std::string(std::array{"attn_qkv", "ffn_up", "ffn_down"}.at(i)) +
+        ".weight.lora_b";
+    EXPECT_EQ(values_of(file, name), adapter.records[i].b.to_floats()) << name;
+  }
 }
 
 std::string error_of(const AdapterFile& adapter, const ModelConfig& base,

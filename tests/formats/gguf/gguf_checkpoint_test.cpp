@@ -132,52 +132,97 @@ struct BadRow {
   const char* cause;
 };
 
-TEST(GgufCheckpoint, RefusesMetadataThatItCannotHonour) {
-  const auto llama = [](GgufBytes& file) -> GgufBytes& {
-    return file.key_text("general.architecture", "llama");
-  };
-  EXPECT_EQ(error_of(small_model([&](GgufBytes& f) { llama(f); })), "opened");
-  const std::vector<BadRow> rows = {
-      {[](GgufBytes&) {}, "'general.architecture': got nothing"},
-      {[](GgufBytes& f) { f.key_text("general.architecture", "qwen2moe"); },
-       "qwen2moe\", expected an architecture that graft knows: llama"},
-      {[&](GgufBytes& f) { llama(f).key_text("general.type", "adapter"); },
-       "a file with a whole model"},
-      {[&](GgufBytes& f) { llama(f).key_u32("split.count", 3); },
-       "llama-gguf-split --merge"},
-      {[&](GgufBytes& f) { llama(f).key_u32("llama.expert_count", 8); },
-       "'llama.expert_count': got uint32 8"},
-      {[&](GgufBytes& f) {
-         llama(f).key_u32("llama.attention.head_count_kv", 3);
-       },
-       "a divisor of 2"},
-      {[&](GgufBytes& f) {
-         llama(f).key_i32s("llama.attention.head_count_kv", {1, 1});
-       },
-       "got an array of 2 int32, expected an integer"},
-      {[&](GgufBytes& f) { llama(f).key_u32("llama.attention.key_length", 3); },
-       "heads of an even size"},
-      {[&](GgufBytes& f) {
-         llama(f).key_u32("llama.attention.value_length", 4);
-       },
-       "'llama.attention.value_length': got uint32 4, expected 2"},
-      {[&](GgufBytes& f) { llama(f).key_u32("llama.rope.dimension_count", 1); },
-       "partial rotation"},
-      {[&](GgufBytes& f) {
-         llama(f).key_text("llama.rope.scaling.type", "longrope");
-       },
-       "expected none, linear or yarn"},
-      {[&](GgufBytes& f) {
-         llama(f).key_text("llama.rope.scaling.type", "linear");
-       },
-       "'llama.rope.scaling.factor': got nothing"},
-      {[&](GgufBytes& f) { llama(f).key_f32("llama.rope.freq_base", -1); },
-       "a number above 0"},
-  };
+GgufBytes& llama(GgufBytes& file) {
+  return file.key_text("general.architecture", "llama");
+}
+
+void expect_causes(const std::vector<BadRow>& rows) {
   for (const BadRow& row : rows) {
     EXPECT_THAT(error_of(small_model(row.change)),
                 AllOf(HasSubstr("bad.gguf"), HasSubstr(row.cause)));
   }
+}
+
+TEST(GgufCheckpoint, RefusesMetadataThatItCannotHonour) {
+  EXPECT_EQ(error_of(small_model([&](GgufBytes& f) { llama(f); })), "opened");
+  expect_causes({
+      {[](GgufBytes&) {}, "'general.architecture': got nothing"},
+      {[](GgufBytes& f) { f.key_text("general.architecture", "qwen2moe"); },
+       "qwen2moe\", expected an architecture that graft knows: llama, qwen2, "
+       "qwen3, gemma2, gemma3, phi3, smollm3, qwen3moe, olmo2"},
+      {[](GgufBytes& f) { llama(f).key_text("general.type", "adapter"); },
+       "a file with a whole model"},
+      {[](GgufBytes& f) { llama(f).key_u32("split.count", 3); },
+       "llama-gguf-split --merge"},
+      {[](GgufBytes& f) { llama(f).key_bool("llama.attention.causal", false); },
+       "graft runs causal models"},
+      {[](GgufBytes& f) { llama(f).key_f32("llama.attention.scale", 0.5F); },
+       "'llama.attention.scale': got float32 0.5"},
+      {[](GgufBytes& f) {
+         llama(f).key_f32("llama.final_logit_softcapping", 30);
+       },
+       "'llama.final_logit_softcapping': got float32 30"},
+  });
+}
+
+TEST(GgufCheckpoint, RefusesSizesThatDoNotFit) {
+  const auto with = [](const char* key, std::uint32_t value) {
+    return [key, value](GgufBytes& f) {
+      llama(f).key_u32("llama.attention." + std::string(key), value);
+    };
+  };
+  expect_causes({
+      {with("head_count_kv", 3), "a divisor of 2"},
+      {[](GgufBytes& f) {
+         llama(f).key_i32s("llama.attention.head_count_kv", {1, 1});
+       },
+       "got an array of 2 int32, expected an integer"},
+      {with("key_length", 3), "heads of an even size"},
+      {with("value_length", 4),
+       "'llama.attention.value_length': got uint32 4, expected 2"},
+  });
+}
+
+TEST(GgufCheckpoint, RefusesExpertsThatAreNotThere) {
+  const auto with = [](std::uint32_t count, std::uint32_t used) {
+    return [count, used](GgufBytes& f) {
+      llama(f)
+          .key_u32("llama.expert_count", count)
+          .key_u32("llama.expert_used_count", used);
+    };
+  };
+  expect_causes({
+      {[](GgufBytes& f) { llama(f).key_u32("llama.expert_count", 8); },
+       "'llama.expert_used_count': got nothing"},
+      {with(8, 9), "'llama.expert_used_count': got uint32 9, expected at most"},
+      {with(1U << 30, 2),
+       "tensor 'blk.0.ffn_gate_inp.weight': got nothing, expected "
+       "[1073741824, 4]"},
+  });
+}
+
+TEST(GgufCheckpoint, RefusesRopeThatItCannotHonour) {
+  const auto scaling = [](const char* type) {
+    return [type](GgufBytes& f) {
+      llama(f).key_text("llama.rope.scaling.type", type);
+    };
+  };
+  expect_causes({
+      {[](GgufBytes& f) { llama(f).key_u32("llama.rope.dimension_count", 1); },
+       "partial rotation"},
+      {scaling("longrope"),
+       "'llama.rope.scaling.original_context_length': got nothing"},
+      {[](GgufBytes& f) {
+         llama(f)
+             .key_text("llama.rope.scaling.type", "longrope")
+             .key_u32("llama.rope.scaling.original_context_length", 8);
+       },
+       "tensor 'rope_factors_short.weight': got nothing, expected [1] of F32"},
+      {scaling("ntk"), "expected none, linear, yarn or longrope"},
+      {scaling("linear"), "'llama.rope.scaling.factor': got nothing"},
+      {[](GgufBytes& f) { llama(f).key_f32("llama.rope.freq_base", -1); },
+       "a number above 0"},
+  });
 }
 
 TEST(GgufCheckpoint, RefusesTensorsOfAnotherModel) {
@@ -252,15 +297,20 @@ TEST(GgufCheckpoint, RefusesToDecodeWhatItCannot) {
   }
 }
 
-TEST(GgufCheckpoint, DivisorsThatAreNotLlama3sAreRefused) {
-  std::string divisor(4, '\0');
-  const float three = 3;
-  std::memcpy(divisor.data(), &three, 4);
-  EXPECT_THAT(error_of(small_model([&](GgufBytes& file) {
-                file.key_text("general.architecture", "llama")
-                    .tensor_data("rope_freqs.weight", {1}, 0, divisor);
-              })),
-              HasSubstr("rope scaling that graft does not support: got 3.0"));
+TEST(GgufCheckpoint, DivisorsThatAreNoScalingAreRefused) {
+  const auto with = [](const std::vector<float>& values) {
+    std::string bytes(4 * values.size(), '\0');
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    return error_of(small_model([&](GgufBytes& file) {
+      file.key_text("general.architecture", "llama")
+          .key_u32("llama.attention.key_length", 4)
+          .tensor_data("rope_freqs.weight", {2}, 0, bytes);
+    }));
+  };
+  EXPECT_THAT(with({3, 1}), HasSubstr("divisors 3.000000 1.000000, expected "
+                                      "those of Llama 3's scaling"));
+  EXPECT_THAT(with({1, -2}),
+              HasSubstr("got -2.000000, expected numbers above"));
 }
 
 }  // namespace

@@ -199,6 +199,7 @@ def reference_tokenizer(pre):
                                                     "isolated")
     steps = {"smollm": [isolated(r"\p{N}"), isolated(GPT2)],
              "gpt-2": [isolated(GPT2)], "llama-bpe": [isolated(LLAMA_BPE)],
+             "dbrx": [isolated(LLAMA_BPE)],
              "qwen2": [isolated(QWEN2)]}[pre]
     out.pre_tokenizer = pre_tokenizers.Sequence(steps + [byte_level])
     if pre == "qwen2":
@@ -238,7 +239,7 @@ def main():
             tensors[case + ".logits"] = make_model(case, seed)(
                 input_ids=ids).logits.contiguous()
     save_file(tensors, HERE / "models/golden.safetensors")
-    for pre in ("smollm", "gpt-2", "llama-bpe", "qwen2"):
+    for pre in ("smollm", "gpt-2", "llama-bpe", "qwen2", "dbrx"):
         make_tokenizer(pre)
 
 

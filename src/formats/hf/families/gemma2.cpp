@@ -23,6 +23,9 @@ Family gemma2_family() {
                        .query_scalar = 256,
                        .attention_soft_cap = 50,
                        .logit_soft_cap = 30},
+          .gguf = {.architecture = "gemma2",
+                   .wide_query_layers = 46,
+                   .default_window = 4096},
           .head = embedding_rows(),
           .layer = four_norm_layer(attention_rows(), mlp_rows()),
           .tail = head_rows()};

@@ -29,6 +29,7 @@ Family gemma3_text_family() {
                    .query_scalar = 256,
                    .logit_soft_cap = 0,
                    .ignores_attention_cap = true},
+      .gguf = {.architecture = "gemma3", .wide_query_layers = 62},
       .head = embedding_rows(),
       .layer = four_norm_layer(
           attention_rows(qk_norm_rows(Size::kHead, Size::kHead)), mlp_rows()),

@@ -8,6 +8,7 @@ Family llama_family() {
   return {.model_type = "llama",
           .class_name = "LlamaForCausalLM",
           .switches = {.attention_bias = true, .mlp_bias = true},
+          .gguf = {.architecture = "llama", .interleaved = true},
           .head = embedding_rows(),
           .layer = pre_norm_layer(attention_rows(), mlp_rows()),
           .tail = head_rows()};

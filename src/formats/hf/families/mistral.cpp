@@ -11,6 +11,7 @@ Family mistral_family() {
                        .default_max_positions = 131072,
                        .window = WindowRule::kAll,
                        .default_window = 4096},
+          .gguf = {.architecture = "llama", .interleaved = true},
           .head = embedding_rows(),
           .layer = pre_norm_layer(attention_rows(), mlp_rows()),
           .tail = head_rows()};

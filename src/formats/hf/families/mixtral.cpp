@@ -17,6 +17,7 @@ Family mixtral_family() {
                       .default_count = 8,
                       .default_per_token = 2,
                       .always_normalised = true},
+          .gguf = {.architecture = "llama", .interleaved = true},
           .head = embedding_rows(),
           .layer = pre_norm_layer(
               attention_rows(),

@@ -6,21 +6,23 @@
 namespace graft {
 
 Family olmo2_family() {
-  return {
-      .model_type = "olmo2",
-      .class_name = "Olmo2ForCausalLM",
-      .switches = {.default_norm_eps = 1e-5,
-                   .attention_bias = true,
-                   .norms = {.before = false,
-                             .behind = true,
-                             .qk = QkNorm::kAll}},
-      .head = embedding_rows(),
-      .layer = layer_rows(
-          {attention_rows(qk_norm_rows(Size::kQuery, Size::kKeyValue)),
-           {norm_row("post_self_attn_layernorm", "post_attention_layernorm")},
-           mlp_rows(),
-           {norm_row("post_mlp_layernorm", "post_feedforward_layernorm")}}),
-      .tail = head_rows()};
+  return {.model_type = "olmo2",
+          .class_name = "Olmo2ForCausalLM",
+          .switches = {.default_norm_eps = 1e-5,
+                       .attention_bias = true,
+                       .norms = {.before = false,
+                                 .behind = true,
+                                 .qk = QkNorm::kAll}},
+          .gguf = {.architecture = "olmo2"},
+          .head = embedding_rows(),
+          .layer = layer_rows(
+              {attention_rows(qk_norm_rows(Size::kQuery, Size::kKeyValue)),
+               {norm_row("post_self_attn_layernorm", "post_attention_layernorm",
+                         "post_attention_norm")},
+               mlp_rows(),
+               {norm_row("post_mlp_layernorm", "post_feedforward_layernorm",
+                         "post_ffw_norm")}}),
+          .tail = head_rows()};
 }
 
 }  // namespace graft

@@ -12,13 +12,13 @@ std::vector<ModuleRow> fused_attention() {
            LayerKind::kColumnParallel,
            Size::kHidden,
            Bias::kNever,
-           {{"self_attn.qkv_proj", "", Size::kQkv}}},
+           {{"self_attn.qkv_proj", "", Size::kQkv, "attn_qkv"}}},
           container_row("self_attention.core_attention"),
           {"self_attention.linear_proj",
            LayerKind::kRowParallel,
            Size::kQuery,
            Bias::kNever,
-           {{"self_attn.o_proj", "", Size::kHidden}}}};
+           {{"self_attn.o_proj", "", Size::kHidden, "attn_output"}}}};
 }
 
 std::vector<ModuleRow> fused_mlp() {
@@ -27,12 +27,12 @@ std::vector<ModuleRow> fused_mlp() {
            LayerKind::kColumnParallel,
            Size::kHidden,
            Bias::kNever,
-           {{"mlp.gate_up_proj", "", Size::kTwoInner}}},
+           {{"mlp.gate_up_proj", "", Size::kTwoInner, "ffn_up"}}},
           {"mlp.linear_fc2",
            LayerKind::kRowParallel,
            Size::kInner,
            Bias::kNever,
-           {{"mlp.down_proj", "", Size::kHidden}}}};
+           {{"mlp.down_proj", "", Size::kHidden, "ffn_down"}}}};
 }
 
 }  // namespace
@@ -45,6 +45,7 @@ Family phi3_family() {
                        .window = WindowRule::kAll,
                        .partial_rotary = true,
                        .original_positions = 4096},
+          .gguf = {.architecture = "phi3"},
           .head = embedding_rows(),
           .layer = pre_norm_layer(fused_attention(), fused_mlp()),
           .tail = head_rows()};

@@ -12,6 +12,7 @@ Family qwen2_family() {
                        .qkv_bias = true,
                        .window = WindowRule::kSwitchedTopLayers,
                        .default_window = 4096},
+          .gguf = {.architecture = "qwen2"},
           .head = embedding_rows(),
           .layer = pre_norm_layer(attention_rows(), mlp_rows()),
           .tail = head_rows()};

@@ -15,6 +15,7 @@ Family qwen3_family() {
                    .window = WindowRule::kSwitchedTopLayers,
                    .default_window = 4096,
                    .norms = {.qk = QkNorm::kHead}},
+      .gguf = {.architecture = "qwen3"},
       .head = embedding_rows(),
       .layer = pre_norm_layer(
           attention_rows(qk_norm_rows(Size::kHead, Size::kHead)), mlp_rows()),

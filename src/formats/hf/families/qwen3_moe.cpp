@@ -33,10 +33,12 @@ Family qwen3_moe_family() {
           .experts = {.has = true,
                       .default_count = 128,
                       .default_per_token = 8,
+                      .count_field = "num_experts",
                       .size_field = "moe_intermediate_size",
                       .default_size = 768,
                       .rounded_weights = true,
                       .has_dense_layers = true},
+          .gguf = {.architecture = "qwen3moe"},
           .head = embedding_rows(),
           .layer = pre_norm_layer(
               attention_rows(qk_norm_rows(Size::kHead, Size::kHead)),

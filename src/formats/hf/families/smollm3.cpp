@@ -15,6 +15,7 @@ Family smollm3_family() {
                        .mlp_bias = true,
                        .window = WindowRule::kSwitchedNoRope,
                        .no_rope_interval = 4},
+          .gguf = {.architecture = "smollm3", .interleaved = true},
           .head = embedding_rows(),
           .layer = pre_norm_layer(attention_rows(), mlp_rows()),
           .tail = head_rows()};
