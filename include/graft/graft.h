@@ -19,6 +19,7 @@
 #include "graft/nn/frozen_weight.h"
 #include "graft/nn/gated_activation.h"
 #include "graft/nn/head_loss.h"
+#include "graft/nn/linear_input.h"
 #include "graft/nn/linear_slot.h"
 #include "graft/nn/named_state.h"
 #include "graft/nn/recompute.h"

@@ -78,7 +78,8 @@ ExpertMlp::Choice ExpertMlp::choose(const at::Tensor& rows) const {
   return out;
 }
 
-at::Tensor ExpertMlp::forward(const at::Tensor& x) {
+at::Tensor ExpertMlp::forward(const nn::LinearInput& in) {
+  const at::Tensor& x = in.value;
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   if (rows.size(0) == 0) return x;
   const Choice choice = choose(rows);

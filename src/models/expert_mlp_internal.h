@@ -17,7 +17,7 @@ class ExpertMlp : public FeedForward {
   ExpertMlp(const GptConfig& config, const WeightReader& reader,
             const std::string& path);
   // (B, T, hidden) -> the same. Probabilities are fp32, over all experts.
-  at::Tensor forward(const at::Tensor& x) override;
+  at::Tensor forward(const nn::LinearInput& in) override;
 
  private:
   class Experts;

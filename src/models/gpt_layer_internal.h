@@ -72,7 +72,7 @@ class SelfAttention : public torch::nn::Module {
  public:
   SelfAttention(const GptConfig& config, const WeightReader& reader,
                 const std::string& path, std::int64_t layer);
-  at::Tensor forward(const at::Tensor& x, const LayerContext& context);
+  at::Tensor forward(const nn::LinearInput& x, const LayerContext& context);
 
  private:
   void add_query_norms(const GptConfig& config, const WeightReader& reader,
@@ -97,14 +97,14 @@ class SelfAttention : public torch::nn::Module {
 
 class FeedForward : public torch::nn::Module {
  public:
-  virtual at::Tensor forward(const at::Tensor& x) = 0;
+  virtual at::Tensor forward(const nn::LinearInput& x) = 0;
 };
 
 class Mlp : public FeedForward {
  public:
   Mlp(const GptConfig& config, const WeightReader& reader,
       const std::string& path);
-  at::Tensor forward(const at::Tensor& x) override;
+  at::Tensor forward(const nn::LinearInput& x) override;
 
  private:
   nn::Gate gate_;
@@ -121,7 +121,7 @@ struct Stream {
   at::Tensor sum() const;
 };
 // Adds the delta; returns the norm of the sum, which becomes the base.
-at::Tensor take_norm(Stream& stream, const nn::RmsNorm& norm);
+nn::LinearInput take_norm(Stream& stream, const nn::RmsNorm& norm);
 
 class DecoderLayer : public torch::nn::Module {
  public:

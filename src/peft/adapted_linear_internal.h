@@ -33,7 +33,8 @@ class AdapterParameters : public torch::nn::Module {
 // Both the operation of a slot and its child module "adapters".
 class AdaptedLinear : public torch::nn::Module, public nn::LinearOp {
  public:
-  at::Tensor forward(const nn::LinearSlot& slot, const at::Tensor& x) override;
+  at::Tensor forward(const nn::LinearSlot& slot,
+                     const nn::LinearInput& in) override;
   // Of `enabled` and `counter`.
   std::uint64_t state_key() const override;
 

@@ -6,6 +6,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -141,6 +143,23 @@ void backward_group(GroupBackward& work, std::size_t index,
   }
 }
 
+// What autograd saved, in the order of forward.
+struct Saved {
+  Saved(const LowRankCall& call, at::TensorList saved) {
+    const std::size_t factor_count = 2 * call.pieces.size();
+    factors = saved.slice(0, factor_count);
+    z = saved.slice(factor_count, call.groups.size());
+    rest = saved.slice(factor_count + call.groups.size());
+  }
+  at::Tensor input(const LowRankCall& call) const {
+    return call.make_input ? call.make_input(rest) : rest[0];
+  }
+
+  at::TensorList factors;
+  at::TensorList z;     // (N, rank) of each group
+  at::TensorList rest;  // x, or what makes it
+};
+
 struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
                             at::TensorList factors,
@@ -150,10 +169,15 @@ struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
     const at::Tensor matrix = as_matrix(x);
     call->weight->multiply_out(matrix, rows);
     if (call->bias.defined()) rows.add_(call->bias);
-    variable_list saved{x};
-    saved.insert(saved.end(), factors.begin(), factors.end());
+    variable_list saved(factors.begin(), factors.end());
     for (const LowRankGroup& group : call->groups) {
       saved.push_back(add_group(*call, group, matrix, factors, rows));
+    }
+    if (call->make_input) {
+      std::ranges::move(std::exchange(call->sources, {}),
+                        std::back_inserter(saved));
+    } else {
+      saved.push_back(x);
     }
     ctx->save_for_backward(std::move(saved));
     ctx->saved_data[kCall] = c10::IValue::make_capsule(call);
@@ -172,15 +196,14 @@ struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
     const variable_list saved = ctx->get_saved_variables();
     const auto capsule = ctx->saved_data[kCall].toCapsule();
     const auto& call = static_cast<const LowRankCall&>(*capsule);
-    const std::size_t factor_count = 2 * call.pieces.size();
-    const at::TensorList factors = at::TensorList(saved).slice(1, factor_count);
-    const at::TensorList z = at::TensorList(saved).slice(1 + factor_count);
-    const at::Tensor x = as_matrix(saved[0]);
+    const Saved parts(call, saved);
+    const at::Tensor input = parts.input(call);
+    const at::Tensor x = as_matrix(input);
     const at::Tensor dy = as_matrix(grads[0]);
-    variable_list gradients(factor_count + 2);
-    GroupBackward work{call, factors, z, x, dy, {}};
+    variable_list gradients(parts.factors.size() + 2);
+    GroupBackward work{call, parts.factors, parts.z, x, dy, {}};
     if (ctx->needs_input_grad(0)) {
-      gradients[0] = at::empty(saved[0].sizes(), x.options());
+      gradients[0] = at::empty(input.sizes(), x.options());
       work.dx = gradients[0].view({-1, x.size(1)});
       call.weight->multiply_transposed_out(dy, work.dx);
     }

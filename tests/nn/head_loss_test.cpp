@@ -22,8 +22,8 @@ double distance(const at::Tensor& got, const at::Tensor& want) {
 class LowRankOp : public LinearOp {
  public:
   LowRankOp(at::Tensor a, at::Tensor b) : a_(std::move(a)), b_(std::move(b)) {}
-  at::Tensor forward(const LinearSlot& slot, const at::Tensor& x) override {
-    return slot.base_forward(x) + at::linear(at::linear(x, a_), b_);
+  at::Tensor forward(const LinearSlot& slot, const LinearInput& x) override {
+    return slot.base_forward(x.value) + at::linear(at::linear(x.value, a_), b_);
   }
 
  private:
