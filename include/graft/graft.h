@@ -15,6 +15,7 @@
 #include "graft/nn/capped_head_loss.h"
 #include "graft/nn/causal_attention.h"
 #include "graft/nn/causal_lm.h"
+#include "graft/nn/cpu_memory.h"
 #include "graft/nn/embedding.h"
 #include "graft/nn/frozen_weight.h"
 #include "graft/nn/gated_activation.h"
