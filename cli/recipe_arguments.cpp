@@ -1,5 +1,5 @@
 // Declares one flag for each key of the recipe. Entry points: RecipeArguments,
-// ScopedRecipeArguments.
+// ScopedRecipeArguments, join_words.
 #include "recipe_arguments.h"
 
 #include <algorithm>
@@ -105,6 +105,22 @@ std::vector<std::string_view> keys_of(std::string_view section) {
   return out;
 }
 
+std::vector<Setting> join_words(std::vector<Setting> settings,
+                                std::vector<Setting> words,
+                                const std::string& command) {
+  for (Setting& word : words) {
+    const auto twice = std::ranges::find(settings, word.key, &Setting::key);
+    if (twice != settings.end()) {
+      throw ConfigError(ErrorText{.operation = command,
+                                  .what = word.key + " is given twice: as " +
+                                          word.place + " and by " +
+                                          twice->place});
+    }
+    settings.push_back(std::move(word));
+  }
+  return settings;
+}
+
 RecipeArguments::RecipeArguments(CLI::App& app) {
   for (const OptionInfo& option : recipe_options()) add_key(app, option);
   add_set(app,
@@ -147,18 +163,7 @@ ScopedRecipeArguments::ScopedRecipeArguments(CLI::App& app, KeyScope scope,
 
 std::vector<Setting> ScopedRecipeArguments::settings(
     std::vector<Setting> words) const {
-  std::vector<Setting> out = arguments_.settings();
-  for (Setting& word : words) {
-    const auto twice = std::ranges::find(out, word.key, &Setting::key);
-    if (twice != out.end()) {
-      throw ConfigError(ErrorText{.operation = scope_.command,
-                                  .what = word.key + " is given twice: as " +
-                                          word.place + " and by " +
-                                          twice->place});
-    }
-    out.push_back(std::move(word));
-  }
-  return out;
+  return join_words(arguments_.settings(), std::move(words), scope_.command);
 }
 
 Recipe ScopedRecipeArguments::recipe(std::vector<Setting> words) const {

@@ -1,5 +1,5 @@
 // The recipe's keys as flags of a command. Entry points: RecipeArguments,
-// ScopedRecipeArguments.
+// ScopedRecipeArguments, join_words.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -17,6 +17,12 @@ namespace graft::cli {
 
 // The keys of a section: "" for the top level, "adapter", "data", ...
 std::vector<std::string_view> keys_of(std::string_view section);
+
+// The settings and `words`, arguments without a flag. Throws ConfigError when a
+// key is given by both.
+std::vector<Setting> join_words(std::vector<Setting> settings,
+                                std::vector<Setting> words,
+                                const std::string& command);
 
 // Adds --set, and a flag for every key of a recipe; it must outlive the
 // parsing.

@@ -216,6 +216,34 @@ RunMemory shrink_micro_batches(TrainSetup& setup, const MemoryCount& count,
   return memory;
 }
 
+std::int64_t longest_row(const TrainSetup& setup) {
+  std::int64_t longest = 0;
+  for (const auto& shapes : setup.train_data->epoch_shapes(0)) {
+    for (const BatchShape& shape : shapes) {
+      longest = std::max(longest, shape.longest_row);
+    }
+  }
+  return rounded_length(longest);
+}
+
+// The most rows of that length that fit at once; 0: not even one does.
+std::int64_t rows_that_fit(const TrainSetup& setup, const MemoryCount& count,
+                           const std::optional<MemoryRoom>& room,
+                           std::int64_t length) {
+  const TrainingOptions& training = setup.recipe.training;
+  std::int64_t fitting = 0;
+  std::int64_t most = training.micro_batch_size.value_or(training.batch_size);
+  while (fitting < most) {
+    const std::int64_t rows = (fitting + most + 1) / 2;
+    if (fits(count.of(rows * length, true), room)) {
+      fitting = rows;
+    } else {
+      most = rows - 1;
+    }
+  }
+  return fitting;
+}
+
 // The gentlest change of settings that fits; empty: none does.
 std::string settings_that_fit(const TrainSetup& setup, const MemoryCount& count,
                               const std::optional<MemoryRoom>& room) {
@@ -225,17 +253,12 @@ std::string settings_that_fit(const TrainSetup& setup, const MemoryCount& count,
   };
   RunMemory memory = count.of(largest_micro_batch(setup), true);
   if (fits(memory, room)) return answer(memory);
-  std::int64_t longest = 0;
-  for (const auto& shapes : setup.train_data->epoch_shapes(0)) {
-    for (const BatchShape& shape : shapes) {
-      longest = std::max(longest, shape.longest_row);
-    }
-  }
-  words += " training.micro_batch_size=1";
-  std::int64_t cut = longest;
+  std::int64_t cut = longest_row(setup);
+  const std::int64_t rows = rows_that_fit(setup, count, room, cut);
+  words += " training.micro_batch_size=" +
+           std::to_string(std::max<std::int64_t>(rows, 1));
   if (setup.train_data->is_packed()) words += " data.packing=off";
-  memory = count.of(cut, true);
-  if (fits(memory, room)) return answer(memory);
+  if (rows > 0) return answer(count.of(rows * cut, true));
   while (cut / 2 >= kShortestCut) {
     cut /= 2;
     memory = count.of(cut, true);

@@ -46,11 +46,14 @@ Recipe read_recipe(const std::vector<std::string>& words,
   if (words.size() > 2) {
     throw ConfigError("train: takes RECIPE.yaml, or MODEL DATA");
   }
-  const char* keys[] = {"model", "data.train"};
+  const std::pair<const char*, const char*> keys[] = {{"model", "MODEL"},
+                                                      {"data.train", "DATA"}};
+  std::vector<Setting> given;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    settings.push_back({keys[i], words[i], keys[i]});
+    given.push_back({keys[i].first, words[i], keys[i].second});
   }
-  return make_recipe(settings);
+  return make_recipe(
+      join_words(std::move(settings), std::move(given), "train"));
 }
 
 TrainArguments parse(const std::vector<std::string>& args) {

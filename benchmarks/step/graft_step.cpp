@@ -2,8 +2,6 @@
 // 1, rank 16 on all linear layers but the head, one adapter for each of q, k,
 // v, gate and up as PEFT has them. --parts also times the parts of a step
 // alone. Entry point: main. Prints one JSON line.
-#include <malloc.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -15,6 +13,7 @@
 #include "graft/base/process_memory.h"
 #include "graft/checkpoint/base_model.h"
 #include "graft/match/selector.h"
+#include "graft/nn/cpu_memory.h"
 #include "graft/peft/inject.h"
 #include "graft/train/train.h"
 #include "part_times.h"
@@ -157,8 +156,6 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   // As the command does.
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  mallopt(M_TOP_PAD, 64 << 20);
+  graft::nn::keep_cpu_memory();
   return run(parse(argc, argv));
 }

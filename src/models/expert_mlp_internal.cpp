@@ -83,8 +83,9 @@ ExpertMlp::Choice ExpertMlp::choose(const at::Tensor& rows,
   return out;
 }
 
-at::Tensor ExpertMlp::forward(const at::Tensor& x,
+at::Tensor ExpertMlp::forward(const nn::LinearInput& input,
                               const LayerContext& context) {
+  const at::Tensor& x = input.value;
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   if (rows.size(0) == 0) return x;
   const Choice choice = choose(rows, context);

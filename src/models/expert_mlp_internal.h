@@ -17,7 +17,8 @@ class ExpertMlp : public FeedForward {
   ExpertMlp(const GptConfig& config, const WeightReader& reader,
             const std::string& path, std::int64_t layer);
   // (B, T, hidden) -> the same. Probabilities are fp32, over all experts.
-  at::Tensor forward(const at::Tensor& x, const LayerContext& context) override;
+  at::Tensor forward(const nn::LinearInput& input,
+                     const LayerContext& context) override;
 
  private:
   class Experts;

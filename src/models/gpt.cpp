@@ -259,7 +259,7 @@ void Gpt::run(const nn::LmInput& input, Visit visit) {
       stream = layer->forward(std::move(stream), context);
     }
   }
-  visit(Stream{take_norm(stream, *decoder_->final_norm), {}});
+  visit(Stream{take_norm(stream, *decoder_->final_norm).value, {}});
   if (cache != nullptr) cache->advance(input.input_ids.size(1));
 }
 

@@ -214,7 +214,7 @@ nn::SplitHeads SelfAttention::split(at::Tensor qkv,
       shape_);
 }
 
-at::Tensor SelfAttention::forward(const at::Tensor& x,
+at::Tensor SelfAttention::forward(const nn::LinearInput& x,
                                   const LayerContext& context) {
   at::Tensor qkv = linear_qkv_->forward(x);
   if (q_layernorm_) qkv = normalised(qkv);
@@ -270,24 +270,26 @@ Mlp::Mlp(const GptConfig& config, const WeightReader& reader,
           config.mlp_bias));
 }
 
-at::Tensor Mlp::forward(const at::Tensor& x, const LayerContext&) {
-  return linear_fc2_->forward(nn::gated(gate_, linear_fc1_->forward(x)));
+at::Tensor Mlp::forward(const nn::LinearInput& x, const LayerContext&) {
+  return linear_fc2_->forward(nn::gated_input(gate_, linear_fc1_->forward(x)));
 }
 
 at::Tensor Stream::sum() const { return delta.defined() ? base + delta : base; }
 
-at::Tensor take_norm(Stream& stream, const nn::RmsNorm& norm) {
-  if (!stream.delta.defined()) return norm.forward(stream.base);
+nn::LinearInput take_norm(Stream& stream, const nn::RmsNorm& norm) {
+  if (!stream.delta.defined()) {
+    return norm.input_of({stream.base, norm.forward(stream.base)});
+  }
   nn::AddedNorm out = norm.forward(stream.base, stream.delta);
-  stream.base = std::move(out.sum);
+  stream.base = out.sum;
   stream.delta.reset();
-  return std::move(out.normalised);
+  return norm.input_of(std::move(out));
 }
 
 namespace {
 
 // What a part of the layer reads; the stream's delta is added.
-at::Tensor enter(Stream& stream, const nn::RmsNorm* norm) {
+nn::LinearInput enter(Stream& stream, const nn::RmsNorm* norm) {
   if (norm != nullptr) return take_norm(stream, *norm);
   stream = {stream.sum(), {}};
   return stream.base;

@@ -74,7 +74,7 @@ class SelfAttention : public torch::nn::Module {
  public:
   SelfAttention(const GptConfig& config, const WeightReader& reader,
                 const std::string& path, std::int64_t layer);
-  at::Tensor forward(const at::Tensor& x, const LayerContext& context);
+  at::Tensor forward(const nn::LinearInput& x, const LayerContext& context);
 
  private:
   void add_query_norms(const GptConfig& config, const WeightReader& reader,
@@ -99,7 +99,7 @@ class SelfAttention : public torch::nn::Module {
 
 class FeedForward : public torch::nn::Module {
  public:
-  virtual at::Tensor forward(const at::Tensor& x,
+  virtual at::Tensor forward(const nn::LinearInput& x,
                              const LayerContext& context) = 0;
 };
 
@@ -107,7 +107,8 @@ class Mlp : public FeedForward {
  public:
   Mlp(const GptConfig& config, const WeightReader& reader,
       const std::string& path);
-  at::Tensor forward(const at::Tensor& x, const LayerContext& context) override;
+  at::Tensor forward(const nn::LinearInput& x,
+                     const LayerContext& context) override;
 
  private:
   nn::Gate gate_;
@@ -124,7 +125,7 @@ struct Stream {
   at::Tensor sum() const;
 };
 // Adds the delta; returns the norm of the sum, which becomes the base.
-at::Tensor take_norm(Stream& stream, const nn::RmsNorm& norm);
+nn::LinearInput take_norm(Stream& stream, const nn::RmsNorm& norm);
 
 class DecoderLayer : public torch::nn::Module {
  public:

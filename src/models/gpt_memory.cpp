@@ -1,7 +1,8 @@
 // Follows DecoderLayer::forward and counts what each operation saves: norms
-// their sum, adapted layers their input and its product with A, attention its
-// heads and result, the activation its input, experts one copy of a token for
-// each that it chose. Layers below the first trained part save nothing.
+// their sum, adapted layers the product with A and their input where backward
+// does not make it again, attention its heads and result, the activation its
+// input, experts one copy of a token for each that it chose. Layers below the
+// first trained part save nothing.
 #include "graft/models/gpt_memory.h"
 
 #include <algorithm>
@@ -30,7 +31,7 @@ class LayerCount {
   void count(const std::string& layer, bool experts,
              const std::function<std::int64_t(const std::string&)>& rank) {
     keep_tracked(hidden_);  // the norm's sum
-    linear(rank(layer + ".self_attention.linear_qkv"), hidden_);
+    linear(rank(layer + ".self_attention.linear_qkv"), made(hidden_));
     if (qk_norms_) keep_tracked((qkv_ + query_) / 2);  // queries and keys
     keep_tracked(qkv_ + query_);                       // q, k, v and the result
     linear(rank(layer + ".self_attention.linear_proj"), tracked_ ? 0 : query_);
@@ -39,9 +40,9 @@ class LayerCount {
     if (experts) {
       count_experts(layer + ".mlp", rank);
     } else {
-      linear(rank(layer + ".mlp.linear_fc1"), hidden_);
+      linear(rank(layer + ".mlp.linear_fc1"), made(hidden_));
       keep_tracked(2 * inner_);
-      linear(rank(layer + ".mlp.linear_fc2"), inner_);
+      linear(rank(layer + ".mlp.linear_fc2"), made(inner_));
     }
     if (norms_behind_) keep_tracked(hidden_);
   }
@@ -69,6 +70,10 @@ class LayerCount {
   }
   void keep_tracked(std::int64_t elements) {
     if (tracked_) elements_ += elements;
+  }
+  // An adapted layer's input that is made of what a tracked operation keeps.
+  std::int64_t made(std::int64_t input) const {
+    return tracked_ && !full_ ? 0 : input;
   }
   // The input, and its product with the adapters' A.
   void linear(std::int64_t rank, std::int64_t input) {

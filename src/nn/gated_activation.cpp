@@ -73,4 +73,10 @@ at::Tensor gated(Gate gate, const at::Tensor& gate_up) {
   return GatedFunction::apply(gate_up, static_cast<std::int64_t>(gate));
 }
 
+LinearInput gated_input(Gate gate, const at::Tensor& gate_up) {
+  return remade_input(
+      gated(gate, gate_up), {gate_up},
+      [gate](at::TensorList sources) { return gated(gate, sources[0]); });
+}
+
 }  // namespace graft::nn

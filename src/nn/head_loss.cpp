@@ -132,12 +132,20 @@ at::Tensor loss_of(const at::Tensor& x, at::TensorList parameters,
 class LogitBuffer {
  public:
   LogitBuffer(const at::Tensor& x, std::int64_t rows, std::int64_t width)
-      : all_(at::empty({std::min(rows, x.size(0)), width}, x.options())) {}
+      : all_(at::empty({rows, width}, x.options())) {}
   at::Tensor rows(std::int64_t count) const { return all_.narrow(0, 0, count); }
 
  private:
   at::Tensor all_;
 };
+
+// x with zeros below it, in all `rows`.
+at::Tensor with_rows(const at::Tensor& x, std::int64_t rows) {
+  if (x.size(0) == rows) return x;
+  at::Tensor out = at::zeros({rows, x.size(1)}, x.options());
+  out.narrow(0, 0, x.size(0)).copy_(x);
+  return out;
+}
 
 // An own weight: its gradient grows by one product a chunk, in place.
 HeadWorkPtr own_weight_work(const at::Tensor& x, const at::Tensor& weight,
@@ -150,7 +158,7 @@ HeadWorkPtr own_weight_work(const at::Tensor& x, const at::Tensor& weight,
     total = at::zeros_like(values);
     work->gradients.push_back(total);
   }
-  const LogitBuffer buffer(x, work->rows, weight.size(0));
+  const LogitBuffer buffer(x, std::min(work->rows, x.size(0)), weight.size(0));
   work->chunk_loss = [=](HeadChunk& chunk) mutable {
     at::Tensor logits = buffer.rows(chunk.x.size(0));
     at::mm_out(logits, chunk.x, values.t());
@@ -212,12 +220,27 @@ at::Tensor frozen_head_loss(const at::Tensor& x,
   const at::Tensor rows = x.contiguous();
   auto work = c10::make_intrusive<HeadWork>();
   work->rows = rows_of_chunk(rows, head->out());
-  const LogitBuffer buffer(rows, work->rows, head->out());
-  work->chunk_loss = [buffer, head](HeadChunk& chunk) {
-    at::Tensor logits = buffer.rows(chunk.x.size(0));
-    head->multiply_out(chunk.x, logits);
-    const double loss = softmax_loss(logits, chunk.targets, chunk.gradient);
-    if (chunk.dx.defined()) head->multiply_transposed_out(logits, chunk.dx);
+  const bool half = rows.is_cpu() && rows.element_size() == 2;
+  const std::int64_t limit = work->rows;
+  const LogitBuffer buffer(
+      rows, multiplied_rows(std::min(limit, rows.size(0)), limit, half),
+      head->out());
+  work->chunk_loss = [=](HeadChunk& chunk) {
+    const std::int64_t count = chunk.x.size(0);
+    const std::int64_t all = multiplied_rows(count, limit, half);
+    at::Tensor logits = buffer.rows(all);
+    head->multiply_out(with_rows(chunk.x, all), logits);
+    at::Tensor real = logits.narrow(0, 0, count);
+    const double loss = softmax_loss(real, chunk.targets, chunk.gradient);
+    if (!chunk.dx.defined()) return loss;
+    logits.narrow(0, count, all - count).zero_();
+    if (all == count) {
+      head->multiply_transposed_out(logits, chunk.dx);
+    } else {
+      at::Tensor dx = at::empty({all, head->in()}, chunk.dx.options());
+      head->multiply_transposed_out(logits, dx);
+      chunk.dx.copy_(dx.narrow(0, 0, count));
+    }
     return loss;
   };
   return loss_of(rows, {}, targets, work);

@@ -94,8 +94,8 @@ LinearSlot::LinearSlot(std::int64_t in, std::int64_t out, bool with_bias)
   }
 }
 
-at::Tensor LinearSlot::forward(const at::Tensor& x) {
-  return op_ ? op_->forward(*this, x) : base_forward(x);
+at::Tensor LinearSlot::forward(const LinearInput& x) {
+  return op_ ? op_->forward(*this, x) : base_forward(x.value);
 }
 
 at::Tensor LinearSlot::base_forward(const at::Tensor& x) const {

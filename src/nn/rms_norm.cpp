@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <utility>
 #include <vector>
 
 #include "nn/row_tensor_internal.h"
@@ -185,6 +186,13 @@ AddedNorm add_rms_norm(const at::Tensor& x, const at::Tensor& delta,
   return {out.sum, out.y};
 }
 
+LinearInput norm_input(AddedNorm norm, const at::Tensor& weight, double eps) {
+  return remade_input(std::move(norm.normalised), {std::move(norm.sum), weight},
+                      [eps](at::TensorList sources) {
+                        return rms_norm(sources[0], sources[1], eps);
+                      });
+}
+
 RmsNorm::RmsNorm(const at::Tensor& weight, double eps, double offset)
     : weight_(register_parameter(
           "weight", weight.detach().to(at::kFloat, false, true), false)),
@@ -204,6 +212,10 @@ at::Tensor RmsNorm::forward(const at::Tensor& x) const {
 
 AddedNorm RmsNorm::forward(const at::Tensor& x, const at::Tensor& delta) const {
   return add_rms_norm(x, delta, factor(), eps_);
+}
+
+LinearInput RmsNorm::input_of(AddedNorm norm) const {
+  return norm_input(std::move(norm), factor(), eps_);
 }
 
 }  // namespace graft::nn

@@ -61,7 +61,8 @@ TeLayerNormColumnParallelLinear::TeLayerNormColumnParallelLinear(
       eps_(eps) {}
 
 at::Tensor TeLayerNormColumnParallelLinear::forward(const at::Tensor& x) {
-  return LinearSlot::forward(rms_norm(x, norm_weight_, eps_));
+  return LinearSlot::forward(
+      norm_input({x, rms_norm(x, norm_weight_, eps_)}, norm_weight_, eps_));
 }
 
 TeGroupedLinear::TeGroupedLinear(std::int64_t experts, std::int64_t in,

@@ -71,7 +71,7 @@ std::uint64_t AdaptedLinear::state_key() const {
 }
 
 at::Tensor AdaptedLinear::forward(const nn::LinearSlot& slot,
-                                  const at::Tensor& x) {
+                                  const nn::LinearInput& in) {
   if (dynamic_cast<const nn::TeGroupedLinear*>(&slot) != nullptr) {
     throw ConfigError(ErrorText{"adapted grouped linear",
                                 "the call",
@@ -79,6 +79,7 @@ at::Tensor AdaptedLinear::forward(const nn::LinearSlot& slot,
                                 "TeGroupedLinear::forward with counts",
                                 {}});
   }
+  const at::Tensor& x = in.value;
   if (!enabled) return slot.base_forward(x);
   check_input(slot, x);
   const bool bias_is_trained =
@@ -103,6 +104,8 @@ at::Tensor AdaptedLinear::forward(const nn::LinearSlot& slot,
     factors.push_back(adapter->b());
     if (dropout > 0.0) call->dropout_key = dropout_key(counter, site.module);
   }
+  call->sources = in.sources;
+  call->make_input = in.make;
   return low_rank_product(x, factors, call);
 }
 

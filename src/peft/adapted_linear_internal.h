@@ -36,7 +36,8 @@ class AdapterParameters : public torch::nn::Module {
 // Both the operation of a slot and its child module "adapters".
 class AdaptedLinear : public torch::nn::Module, public nn::GroupedOp {
  public:
-  at::Tensor forward(const nn::LinearSlot& slot, const at::Tensor& x) override;
+  at::Tensor forward(const nn::LinearSlot& slot,
+                     const nn::LinearInput& in) override;
   at::Tensor forward_grouped(const nn::TeGroupedLinear& slot,
                              const at::Tensor& x,
                              const std::vector<std::int64_t>& counts) override;

@@ -6,6 +6,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "graft/base/error.h"
@@ -141,6 +143,23 @@ void backward_group(GroupBackward& work, std::size_t index,
   }
 }
 
+// What autograd saved, in the order of forward.
+struct Saved {
+  Saved(const LowRankCall& call, at::TensorList saved) {
+    const std::size_t factor_count = 2 * call.pieces.size();
+    factors = saved.slice(0, factor_count);
+    z = saved.slice(factor_count, call.groups.size());
+    rest = saved.slice(factor_count + call.groups.size());
+  }
+  at::Tensor input(const LowRankCall& call) const {
+    return call.make_input ? call.make_input(rest) : rest[0];
+  }
+
+  at::TensorList factors;
+  at::TensorList z;     // (N, rank) of each group
+  at::TensorList rest;  // x, or what makes it
+};
+
 struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
                             at::TensorList factors,
@@ -148,9 +167,14 @@ struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
     at::Tensor y = empty_result(x, call->weight->out());
     at::Tensor rows = y.view({-1, y.size(-1)});
     const variable_list z = run_low_rank(*call, as_matrix(x), factors, rows);
-    variable_list saved{x};
-    saved.insert(saved.end(), factors.begin(), factors.end());
+    variable_list saved(factors.begin(), factors.end());
     saved.insert(saved.end(), z.begin(), z.end());
+    if (call->make_input) {
+      std::ranges::move(std::exchange(call->sources, {}),
+                        std::back_inserter(saved));
+    } else {
+      saved.push_back(x);
+    }
     ctx->save_for_backward(std::move(saved));
     ctx->saved_data[kCall] = c10::IValue::make_capsule(call);
     return y;
@@ -168,14 +192,13 @@ struct LowRankFunction : torch::autograd::Function<LowRankFunction> {
     const variable_list saved = ctx->get_saved_variables();
     const auto capsule = ctx->saved_data[kCall].toCapsule();
     const auto& call = static_cast<const LowRankCall&>(*capsule);
-    const std::size_t factor_count = 2 * call.pieces.size();
-    const LowRankSaved kept{as_matrix(saved[0]),
-                            at::TensorList(saved).slice(1, factor_count),
-                            at::TensorList(saved).slice(1 + factor_count)};
+    const Saved parts(call, saved);
+    const at::Tensor input = parts.input(call);
+    const LowRankSaved kept{as_matrix(input), parts.factors, parts.z};
     variable_list gradients(1);
     at::Tensor dx;
     if (ctx->needs_input_grad(0)) {
-      gradients[0] = at::empty(saved[0].sizes(), saved[0].options());
+      gradients[0] = at::empty(input.sizes(), input.options());
       dx = gradients[0].view({-1, kept.x.size(1)});
     }
     const variable_list found =

@@ -12,6 +12,7 @@
 
 #include "graft/base/row_set.h"
 #include "graft/nn/frozen_weight.h"
+#include "graft/nn/linear_input.h"
 
 namespace graft {
 
@@ -37,11 +38,15 @@ struct LowRankCall : public torch::CustomClassHolder {
   std::vector<LowRankPiece> pieces;
   std::vector<LowRankGroup> groups;
   std::uint64_t dropout_key = 0;
+  // How backward makes x again, and from what; null: x is saved. The sources
+  // move from here to what autograd saves.
+  nn::LinearInput::Make make_input;
+  std::vector<at::Tensor> sources;
 };
 
 // x: (..., in) of the weight's compute type; factors: A (rank, in) and B
-// (rows, rank) of each piece in turn, fp32. Saves x, the factors, and
-// x A^T (N, rank).
+// (rows, rank) of each piece in turn, fp32. Saves x or
+// what it is made of, the factors, and x A^T (N, rank).
 at::Tensor low_rank_product(const at::Tensor& x, at::TensorList factors,
                             const c10::intrusive_ptr<LowRankCall>& call);
 

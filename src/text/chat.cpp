@@ -147,6 +147,12 @@ std::optional<std::string> Chat::text(std::size_t index) const {
   return *words.text;
 }
 
+bool is_left_out(const Chat& chat, std::size_t message) {
+  const auto& dict = *chat.state().messages.at(message).as_dict();
+  const Value* weight = dict.find("weight");
+  return weight && weight->is_number() && weight->number() == 0.0;
+}
+
 std::optional<Chat> with_content(const Chat& chat, std::size_t message,
                                  const std::string& text) {
   auto state = std::make_shared<Chat::State>(chat.state());

@@ -1,5 +1,5 @@
 // What a Chat holds. Entry points: Chat::State, make_chat,
-// with_content.
+// with_content, is_left_out.
 #pragma once
 
 #include <cstddef>
@@ -25,5 +25,8 @@ Chat make_chat(const nlohmann::ordered_json& row, const std::string& place);
 // The chat with other words in a message; nullopt where Chat::text is.
 std::optional<Chat> with_content(const Chat& chat, std::size_t message,
                                  const std::string& text);
+
+// True when the message says so itself: its "weight" is 0.
+bool is_left_out(const Chat& chat, std::size_t message);
 
 }  // namespace graft

@@ -7,6 +7,7 @@
 
 #include "graft/base/error.h"
 #include "text/answer_place_internal.h"
+#include "text/chat_internal.h"
 #include "text/token_aligner_internal.h"
 
 namespace graft {
@@ -45,12 +46,35 @@ class Masker {
                   "or a filter",
           .expected = "generation blocks at the top or in loops and ifs"});
     }
-    for (const TextSpan& span : whole_.generations) add_span(aligner, span);
-    if (out_.answers.empty()) {
+    const std::vector<bool> left_out = left_out_blocks();
+    for (std::size_t i = 0; i < left_out.size(); ++i) {
+      if (!left_out[i]) add_span(aligner, whole_.generations[i]);
+    }
+    if (out_.answers.empty() && std::ranges::count(left_out, true) == 0) {
       throw FileError(ErrorText{
           .what = "no answer to learn: the template's generation blocks are "
                   "empty for this chat"});
     }
+  }
+
+  // Of the generation blocks: those of messages that are not to be learnt.
+  std::vector<bool> left_out_blocks() {
+    std::vector<bool> out(whole_.generations.size());
+    for (std::size_t i = 0; i < chat_.size(); ++i) {
+      if (!is_left_out(chat_, i)) continue;
+      const std::size_t end = std::min(blocks_of(i + 1), out.size());
+      for (std::size_t k = blocks_of(i); k < end; ++k) out[k] = true;
+    }
+    return out;
+  }
+
+  // Generation blocks that the first messages print.
+  std::size_t blocks_of(std::size_t messages) {
+    if (messages == 0) return 0;
+    if (messages == chat_.size()) return whole_.generations.size();
+    return chats_
+        .render(chat_, {.messages = messages, .add_generation_prompt = false})
+        .generations.size();
   }
 
   // By prefixes where the renderings nest; else where the answer's own words
@@ -58,7 +82,7 @@ class Masker {
   void add_answers(const TokenAligner& aligner) {
     std::string problem;
     for (std::size_t i = 0; i < chat_.size(); ++i) {
-      if (chat_.role(i) != "assistant") continue;
+      if (chat_.role(i) != "assistant" || is_left_out(chat_, i)) continue;
       const auto prompt = prompt_of(i);
       auto span = find_answer(aligner, i, prompt);
       if (!span) span = find_words(aligner, i, prompt, problem);

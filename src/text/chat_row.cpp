@@ -63,6 +63,21 @@ void check_content(const ordered_json& message, const std::string& place) {
   }
 }
 
+// "weight" is 0 for an answer that is not learnt, as OpenAI's rows have it.
+void check_weight(const ordered_json& message, const std::string& place) {
+  const auto weight = message.find("weight");
+  if (weight == message.end() || weight->is_null()) return;
+  if (!weight->is_number() || (*weight != 0 && *weight != 1)) {
+    fail(place + ".weight",
+         weight->is_number() ? weight->dump() : weight->type_name(), "0 or 1");
+  }
+  if (*weight == 1 && message.at("role") != "assistant") {
+    fail(place + ".weight",
+         "1 for a message of " + message.at("role").get<std::string>(),
+         "0 or nothing: answers alone are learnt");
+  }
+}
+
 void check_messages(const ordered_json& messages) {
   if (!messages.is_array()) {
     fail("'messages'", messages.type_name(), "a list of objects");
@@ -77,6 +92,7 @@ void check_messages(const ordered_json& messages) {
     }
     check_role(message, place);
     check_content(message, place);
+    check_weight(message, place);
     has_answer |= message.at("role") == "assistant";
   }
   if (!has_answer) {

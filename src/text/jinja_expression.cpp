@@ -2,6 +2,7 @@
 #include "text/jinja_evaluator_internal.h"
 #include "text/jinja_filter_internal.h"
 #include "text/jinja_method_internal.h"
+#include "text/jinja_missing_internal.h"
 #include "text/jinja_printer_internal.h"
 
 namespace graft::text::jinja {
@@ -31,8 +32,9 @@ Value Evaluator::value_of(const ConstantNode& node, Scope&) {
 }
 
 Value Evaluator::value_of(const NameNode& node, Scope& scope) {
-  const Value* found = scope.find(node.name);
-  return found ? *found : Value::undefined("'" + node.name + "' is undefined");
+  if (const Value* found = scope.find(node.name)) return *found;
+  refuse_missing_function(node.name);
+  return Value::undefined("'" + node.name + "' is undefined");
 }
 
 Value Evaluator::value_of(const NamespaceNode& node, Scope&) {

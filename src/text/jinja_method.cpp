@@ -5,6 +5,7 @@
 #include <array>
 
 #include "text/jinja_argument_internal.h"
+#include "text/jinja_missing_internal.h"
 
 namespace graft::text::jinja {
 namespace {
@@ -121,6 +122,7 @@ std::optional<Value> find_attribute(Evaluator& run, const Value& value,
     return found ? std::optional(*found) : std::nullopt;
   }
   if (name.starts_with("__")) return unsafe(value, name);
+  refuse_missing_attribute(value, name);
   if (value.as_dict()) return dict_attribute(run, value, name);
   if (value.as_sequence()) return sequence_attribute(run, value, name);
   if (!value.as_text()) return std::nullopt;

@@ -9,8 +9,9 @@
 
 namespace graft::text::jinja {
 
-// nullopt when Python's object has none of this name. What changes a value is
-// undefined, as in Jinja's immutable sandbox.
+// nullopt when Python's object has none of this name; Fault when it has one
+// that is not here. What changes a value is undefined, as in Jinja's immutable
+// sandbox.
 std::optional<Value> find_attribute(Evaluator& run, const Value& value,
                                     const std::string& name);
 

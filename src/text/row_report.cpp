@@ -141,7 +141,6 @@ std::vector<LengthBin> lengths_of(const TokenizedData& data) {
     ++bin->rows;
   };
   for (const DataRow& row : data.rows) count(row);
-  for (const DataRow& row : data.dropped) count(row);
   const auto first = std::ranges::find_if(
       out, [](const LengthBin& one) { return one.rows > 0; });
   out.erase(out.begin(), first);

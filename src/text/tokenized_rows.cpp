@@ -6,6 +6,7 @@
 
 #include "graft/base/error.h"
 #include "graft/text/chat_template.h"
+#include "text/chat_internal.h"
 #include "text/chat_mask_internal.h"
 
 namespace graft {
@@ -46,6 +47,7 @@ class RowTokenizer {
   DataRow operator()(const Chat& chat) {
     DataRow out;
     if (options_.learn_prompts) {
+      refuse_left_out(chat);
       out.ids = tokenizer_.encode(chats_.render(chat).text, false);
       return out;
     }
@@ -61,6 +63,16 @@ class RowTokenizer {
   }
 
  private:
+  static void refuse_left_out(const Chat& chat) {
+    for (std::size_t i = 0; i < chat.size(); ++i) {
+      if (!is_left_out(chat, i)) continue;
+      throw FileError(
+          ErrorText{.what = "messages[" + std::to_string(i) + "].weight",
+                    .got = "0 with data.loss_on: all, which learns everything",
+                    .expected = "data.loss_on: answers, or no weight"});
+    }
+  }
+
   void append_eos(std::vector<std::int64_t>& ids) const {
     if (options_.eos_id) ids.push_back(*options_.eos_id);
   }

@@ -101,6 +101,14 @@ TEST_F(Train, dry_run_as_json) {
   EXPECT_FALSE(fs::exists(path("run")));
 }
 
+TEST_F(Train, what_is_given_by_word_and_flag_is_refused) {
+  expect_error(train(path("run"), {"--model", "elsewhere"}), 2,
+               {"train: model is given twice: as MODEL and by --model"});
+  expect_error(train(path("run"), {"--set", "data.train=other.jsonl"}), 2,
+               {"data.train is given twice: as DATA and by --set"});
+  EXPECT_FALSE(fs::exists(path("run")));
+}
+
 // The file has one lora_dropout: two end the run before it begins.
 TEST_F(Train, mixed_dropouts_are_refused_before_training) {
   const Outcome outcome =

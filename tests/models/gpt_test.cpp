@@ -116,8 +116,9 @@ TEST(Gpt, cache_gives_the_same_logits) {
 
 class PlainOp : public nn::LinearOp {
  public:
-  at::Tensor forward(const nn::LinearSlot& slot, const at::Tensor& x) override {
-    return slot.base_forward(x);
+  at::Tensor forward(const nn::LinearSlot& slot,
+                     const nn::LinearInput& x) override {
+    return slot.base_forward(x.value);
   }
 };
 

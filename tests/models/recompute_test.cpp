@@ -8,6 +8,8 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "graft/base/error.h"
 #include "graft/models/gpt_memory.h"
@@ -29,6 +31,7 @@ struct Adapted {
   std::int64_t out;
 };
 const Adapted kQkv0{"decoder.layers.0.self_attention.linear_qkv", 24, 64};
+const Adapted kQkv1{"decoder.layers.1.self_attention.linear_qkv", 24, 64};
 const Adapted kFc1{"decoder.layers.1.mlp.linear_fc1", 24, 40};
 const Adapted kFc2{"decoder.layers.1.mlp.linear_fc2", 20, 24};
 
@@ -76,6 +79,13 @@ Gradients gradients_of(nn::CausalLm& model, const nn::LmInput& input) {
   return out;
 }
 
+void expect_equal(const Gradients& got, const Gradients& want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (const auto& [name, gradient] : want) {
+    EXPECT_TRUE(gradient.equal(got.at(name))) << name;
+  }
+}
+
 void expect_same_bits(nn::CausalLm& model, const nn::LmInput& input,
                       std::size_t count) {
   model.train();
@@ -84,10 +94,7 @@ void expect_same_bits(nn::CausalLm& model, const nn::LmInput& input,
   model.set_checkpoint_activations(true);
   const Gradients again = gradients_of(model, input);
   EXPECT_EQ(plain.size(), count + 1);
-  ASSERT_EQ(again.size(), plain.size());
-  for (const auto& [name, gradient] : plain) {
-    EXPECT_TRUE(gradient.equal(again.at(name))) << name;
-  }
+  expect_equal(again, plain);
 }
 
 nn::LmInput masked_input(bool left) {
@@ -160,9 +167,10 @@ TEST(Recompute, gradients_add_up_once_over_micro_batches) {
 // Counts what a layer of the base computes.
 class CountingOp : public nn::LinearOp {
  public:
-  at::Tensor forward(const nn::LinearSlot& slot, const at::Tensor& x) override {
+  at::Tensor forward(const nn::LinearSlot& slot,
+                     const nn::LinearInput& x) override {
     ++calls;
-    return slot.base_forward(x);
+    return slot.base_forward(x.value);
   }
   int calls = 0;
 };
@@ -182,6 +190,58 @@ TEST(Recompute, nothing_runs_twice_below_the_first_adapter) {
     calls.push_back(counter->calls);
   }
   EXPECT_THAT(calls, ::testing::ElementsAre(1, 2));
+}
+
+// Hands on the plain tensor, which the operation then keeps.
+class KeepingOp : public nn::LinearOp {
+ public:
+  explicit KeepingOp(std::shared_ptr<nn::LinearOp> inner)
+      : inner_(std::move(inner)) {}
+  at::Tensor forward(const nn::LinearSlot& slot,
+                     const nn::LinearInput& x) override {
+    if (x.make) ++made_again;
+    return inner_->forward(slot, x.value);
+  }
+  std::uint64_t state_key() const override { return inner_->state_key(); }
+  int made_again = 0;
+
+ private:
+  std::shared_ptr<nn::LinearOp> inner_;
+};
+
+std::vector<std::shared_ptr<KeepingOp>> keep_inputs(
+    nn::CausalLm& model, const std::vector<Adapted>& modules) {
+  std::vector<std::shared_ptr<KeepingOp>> out;
+  auto tree = model.named_modules("", false);
+  for (const Adapted& module : modules) {
+    const auto slot =
+        std::dynamic_pointer_cast<nn::LinearSlot>(tree[module.module]);
+    out.push_back(std::make_shared<KeepingOp>(slot->op()));
+    slot->set_op(out.back());
+  }
+  return out;
+}
+
+TEST(Recompute, inputs_made_again_give_the_same_bits) {
+  const std::vector<Adapted> modules = {kQkv0, kQkv1, kFc1, kFc2};
+  for (const double dropout : {0.0, 0.3}) {
+    const auto model = tiny_model();
+    adapt(*model, modules, dropout);
+    model->train();
+    const nn::LmInput input = input_of(some_ids(3, 7));
+    const Gradients made = gradients_of(*model, input);
+    model->set_checkpoint_activations(true);
+    expect_equal(gradients_of(*model, input), made);
+    const auto ops = keep_inputs(*model, modules);
+    expect_equal(gradients_of(*model, input), made);
+    model->set_checkpoint_activations(false);
+    expect_equal(gradients_of(*model, input), made);
+    // Nothing is tracked before the first adapter.
+    EXPECT_EQ(ops[0]->made_again, 0);
+    for (std::size_t i = 1; i < ops.size(); ++i) {
+      EXPECT_EQ(ops[i]->made_again, 2) << i;
+    }
+  }
 }
 
 TEST(Recompute, another_state_in_backward_is_refused) {

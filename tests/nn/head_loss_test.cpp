@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <set>
 
 #include "nn/head_loss_internal.h"
 #include "support/memory_meter.h"
@@ -22,8 +23,8 @@ double distance(const at::Tensor& got, const at::Tensor& want) {
 class LowRankOp : public LinearOp {
  public:
   LowRankOp(at::Tensor a, at::Tensor b) : a_(std::move(a)), b_(std::move(b)) {}
-  at::Tensor forward(const LinearSlot& slot, const at::Tensor& x) override {
-    return slot.base_forward(x) + at::linear(at::linear(x, a_), b_);
+  at::Tensor forward(const LinearSlot& slot, const LinearInput& x) override {
+    return slot.base_forward(x.value) + at::linear(at::linear(x.value, a_), b_);
   }
 
  private:
@@ -42,6 +43,35 @@ struct Data {
 
 at::Tensor definition(const at::Tensor& logits, const at::Tensor& targets) {
   return at::cross_entropy_loss(logits, targets, {}, at::Reduction::Sum);
+}
+
+// Rows that are multiplied for the sake of their number count for nothing.
+TEST(HeadLoss, half_types_multiply_few_numbers_of_rows) {
+  std::set<std::int64_t> numbers;
+  for (std::int64_t rows = 1; rows <= 1024; ++rows) {
+    const std::int64_t all = multiplied_rows(rows, 1024, true);
+    EXPECT_GE(all, rows);
+    EXPECT_LE(all, 1024);
+    EXPECT_EQ(multiplied_rows(rows, 1024, false), rows);
+    numbers.insert(all);
+  }
+  EXPECT_EQ(numbers.size(), 8U);
+  at::manual_seed(12);
+  const at::Tensor weight = at::randn({kVocabulary, 4}).to(at::kBFloat16);
+  const auto head = FrozenWeight::make(
+      {{weight, nullptr}}, ComputeMode::kNative, WeightLayout::kBlocks);
+  const at::Tensor x =
+      at::randn({1030, 4}).to(at::kBFloat16).requires_grad_(true);
+  const at::Tensor targets = at::randint(0, kVocabulary, {1030}, at::kLong);
+  const at::Tensor loss = frozen_head_loss(x, head, targets);
+  loss.backward();
+  const at::Tensor wide = x.detach().to(at::kFloat).requires_grad_(true);
+  const at::Tensor want =
+      definition(at::linear(wide, weight.to(at::kFloat)), targets);
+  want.backward();
+  // Logits and their gradients are rounded to 8 bits.
+  EXPECT_NEAR(loss.item<double>() / want.item<double>(), 1.0, 2e-3);
+  EXPECT_LT(distance(x.grad().to(at::kFloat), wide.grad()), 1e-2);
 }
 
 TEST(HeadLoss, of_an_adapted_head) {

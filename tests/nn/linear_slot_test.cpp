@@ -110,8 +110,8 @@ TEST(LinearSlot, freezing_an_own_weight_keeps_it_registered) {
 
 class Doubled : public LinearOp {
  public:
-  at::Tensor forward(const LinearSlot& slot, const at::Tensor& x) override {
-    return slot.base_forward(x) * 2;
+  at::Tensor forward(const LinearSlot& slot, const LinearInput& x) override {
+    return slot.base_forward(x.value) * 2;
   }
 };
 

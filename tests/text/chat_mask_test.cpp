@@ -122,6 +122,39 @@ TEST(ChatMask, HoldsWhereATokenizerNormalizes) {
   }
 }
 
+// As in OpenAI's rows: 0 is an answer that the others are read with.
+TEST(ChatMask, LeavesOutWhatHasNoWeight) {
+  const std::string messages =
+      R"([{"role":"user","content":"q"},)"
+      R"({"role":"assistant","content":"a","weight":0},)"
+      R"({"role":"user","content":"r","weight":0},)"
+      R"({"role":"assistant","content":"b","weight":1},)"
+      R"({"role":"assistant","content":"c","weight":null}])";
+  const std::string marked =
+      "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}"
+      "{{ m.content }}{% endgeneration %}.{% generation %}!{% endgeneration %}"
+      "{% else %}{{ m.content }}{% endif %},{% endfor %}";
+  check({"prefixes", kChatml, messages, "b<|im_end|>|c<|im_end|>"}, false);
+  check({"generation blocks", marked, messages, "b|!|c|!"}, false);
+}
+
+TEST(ChatMask, DropsARowWithoutWeight) {
+  const auto rows =
+      rows_of(R"([{"role":"user","content":"q"},)"
+              R"({"role":"assistant","content":"a","weight":0}])");
+  for (const std::string& source :
+       {std::string(kChatml),
+        std::string("{% generation %}a{% endgeneration %}")}) {
+    const Tokenizer tokenizer = chat_tokenizer(source);
+    const auto data = tokenize_rows(rows, tokenizer, {});
+    EXPECT_EQ(data.counts.dropped, 1u) << source;
+    const auto all = check_rows(rows, tokenizer, {.learn_prompts = true});
+    ASSERT_EQ(all.problems.size(), 1u);
+    EXPECT_THAT(all.problems[0].text,
+                HasSubstr("messages[1].weight: got 0 with data.loss_on: all"));
+  }
+}
+
 TEST(ChatMask, LearnsATokenThatStraddles) {
   const Tokenizer tokenizer =
       chat_tokenizer("{% for m in messages %}{{ m.content }}{% endfor %}");

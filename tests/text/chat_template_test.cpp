@@ -87,6 +87,32 @@ TEST(ChatTemplate, ErrorsNameTemplateLineGotAndExpected) {
   }
 }
 
+// Jinja renders all of these; printing nothing instead would go unnoticed.
+TEST(ChatTemplate, WhatOnlyJinjaHasIsAnError) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"\n{{ lipsum }}",
+       "t:2: Jinja's function 'lipsum' is not supported here"},
+      {"{{ lipsum(2) }}", "function 'lipsum' is not supported here"},
+      {"{% set c = cycler('a', 'b') %}{{ c.next() }}", "function 'cycler'"},
+      {"{% if cycler is defined %}x{% endif %}", "function 'cycler'"},
+      {"{{ joiner().sep }}", "attribute 'sep' of 'function'"},
+      {"{% macro f(a) %}{% endmacro %}{{ f.name }}", "attribute 'name'"},
+      {"{{ range(3).stop }}", "attribute 'stop' of 'range'"},
+      {"{{ 'a'.encode }}", "attribute 'encode' of 'str'"},
+      {"{{ 'a'['encode'] }}", "attribute 'encode' of 'str'"},
+      {"{{ ('a' | safe).striptags() }}", "attribute 'striptags'"},
+      {"{{ (1).real }}", "attribute 'real' of 'int'"},
+      {"{{ 1.5.hex() }}", "attribute 'hex' of 'float'"},
+      {"{{ messages[0].fromkeys }}", "attribute 'fromkeys' of 'dict'"},
+      {"{{ messages[0].items().mapping }}", "attribute 'mapping'"},
+  };
+  for (const auto& [source, message] : rows) {
+    EXPECT_THAT(error_of(source), HasSubstr(message)) << source;
+  }
+  EXPECT_EQ(error_of("{% set cycler = 3 %}{{ cycler }}{{ 'a'.striptags }}"),
+            "rendered: 3");
+}
+
 std::vector<std::string> deep_templates() {
   std::string blocks;
   std::string sum = "{{ 1";

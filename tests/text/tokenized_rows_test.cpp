@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "graft/text/row_report.h"
 #include "text/tiny_tokenizer.h"
 
 namespace graft {
@@ -66,6 +67,20 @@ TEST(TokenizedRows, AddsNoEosWithoutAnId) {
   const Tokenizer tokenizer = test::open_tokenizer(test::tiny_tokenizer_json());
   const RawRow rows[] = {prompt_row("a", "b")};
   EXPECT_EQ(tokenize_rows(rows, tokenizer, {}).rows[0].ids, (Ids{0, 1}));
+}
+
+// The histogram stands below the number of kept rows.
+TEST(TokenizedRows, LengthsAreThoseOfKeptRows) {
+  const Tokenizer tokenizer = test::open_tokenizer(test::tiny_tokenizer_json());
+  const RawRow rows[] = {text_row("a a a"), prompt_row("a a", "b b"),
+                         prompt_row("a a a a a a a a a", "b")};
+  const auto data =
+      tokenize_rows(rows, tokenizer, {.eos_id = kEos, .max_length = 6});
+  ASSERT_EQ(data.dropped.size(), 1u);
+  const auto bins = lengths_of(data);
+  ASSERT_EQ(bins.size(), 1u);
+  EXPECT_EQ(bins[0].end, 16u);
+  EXPECT_EQ(bins[0].rows, 2u);
 }
 
 TEST(TokenizedRows, CutsAndDrops) {

@@ -1,7 +1,10 @@
-// The gated activation of an MLP: f(gate) * up. Entry point: gated.
+// The gated activation of an MLP: f(gate) * up. Entry points: gated,
+// gated_input.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include "graft/nn/linear_input.h"
 
 namespace graft::nn {
 
@@ -11,5 +14,7 @@ enum class Gate { kSilu, kGelu, kGeluTanh, kRelu };
 // (..., 2 n) laid out [gate | up] -> (..., n). Backward keeps the input alone.
 // kSilu is nn::swiglu.
 at::Tensor gated(Gate gate, const at::Tensor& gate_up);
+// The same for a linear layer that follows: backward makes it again.
+LinearInput gated_input(Gate gate, const at::Tensor& gate_up);
 
 }  // namespace graft::nn

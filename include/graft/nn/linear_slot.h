@@ -13,6 +13,7 @@
 
 #include "graft/base/row_set.h"
 #include "graft/nn/frozen_weight.h"
+#include "graft/nn/linear_input.h"
 
 namespace graft::nn {
 
@@ -22,9 +23,9 @@ class LinearSlot;
 class LinearOp {
  public:
   virtual ~LinearOp() = default;
-  // x: (..., in) of the slot's compute type; returns (..., out), which the
-  // caller may overwrite: it must not be saved for backward.
-  virtual at::Tensor forward(const LinearSlot& slot, const at::Tensor& x) = 0;
+  // x.value: (..., in) of the slot's compute type; returns (..., out), which
+  // the caller may overwrite: it must not be saved for backward.
+  virtual at::Tensor forward(const LinearSlot& slot, const LinearInput& x) = 0;
   // A number that changes with whatever forward depends on besides its
   // arguments, the slot and the values of parameters.
   virtual std::uint64_t state_key() const { return 0; }
@@ -48,7 +49,7 @@ class LinearSlot : public torch::nn::Module {
   LinearSlot(std::int64_t in, std::int64_t out, bool with_bias);
 
   // (..., in) -> (..., out), through the operation when one is set.
-  at::Tensor forward(const at::Tensor& x);
+  at::Tensor forward(const LinearInput& x);
   // The plain product, whatever the operation.
   at::Tensor base_forward(const at::Tensor& x) const;
 

@@ -1,10 +1,12 @@
 // Root-mean-square norm, computed in fp32 whatever the type of x. Entry points:
-// RmsNorm, rms_norm, add_rms_norm.
+// RmsNorm, rms_norm, add_rms_norm, norm_input.
 #pragma once
 
 #include <torch/nn/module.h>
 
 #include <cstdint>
+
+#include "graft/nn/linear_input.h"
 
 namespace graft::nn {
 
@@ -20,6 +22,10 @@ struct AddedNorm {
 AddedNorm add_rms_norm(const at::Tensor& x, const at::Tensor& delta,
                        const at::Tensor& weight, double eps);
 
+// The normalised values for a linear layer that follows: backward makes them
+// again from the sum.
+LinearInput norm_input(AddedNorm norm, const at::Tensor& weight, double eps);
+
 class RmsNorm : public torch::nn::Module {
  public:
   // Frozen, with these values (n), copied to fp32. What the result is
@@ -31,6 +37,9 @@ class RmsNorm : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x) const;
   // The norm of x + delta, and the sum.
   AddedNorm forward(const at::Tensor& x, const at::Tensor& delta) const;
+  // norm_input of what forward returned; of a norm without a residual step the
+  // sum is x.
+  LinearInput input_of(AddedNorm norm) const;
   const at::Tensor& weight() const { return weight_; }
 
  private:

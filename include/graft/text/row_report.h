@@ -23,7 +23,7 @@ std::string row_to_text(const DataRow& row, const Tokenizer& tokenizer,
 // One token as it is shown.
 std::string token_to_text(const Tokenizer& tokenizer, std::int64_t id);
 
-// Rows of [begin, end) tokens, by length before the cut.
+// Kept rows of [begin, end) tokens, by length before the cut.
 struct LengthBin {
   std::size_t begin = 0;
   std::size_t end = 0;
