@@ -187,3 +187,27 @@ def test_converted_tokenizers_load_in_transformers(graft, tmp_path, name):
         lines = graft("tokenize", source, stdin=stdin).splitlines()
         for text, line in zip(texts, lines, strict=True):
             assert json.loads(line)["ids"] == tokenizer(text).input_ids, text
+
+
+@pytest.mark.parametrize("name", ["qwen3_moe", "mixtral_old", "gemma3",
+                                  "phi3_longrope"])
+def test_training_on_the_file_is_training_on_the_directory(graft, tmp_path,
+                                                           name):
+    """Losses and merged weights, bit for bit, over plain and quantised
+    experts, shifted norms and fused tensors."""
+    file = ROOT / f"tests/golden/gguf/families/{name}.gguf"
+    graft("convert", file, "-o", tmp_path / "hf", "--dtype", "f32")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"text": "t0" * n + "t" * (9 - n)})
+                            + "\n" for n in range(1, 9)))
+    results = []
+    for number, model in enumerate((file, tmp_path / "hf")):
+        run, out = tmp_path / f"run{number}", tmp_path / f"merged{number}"
+        graft("train", model, rows, "-o", run, "--set", "training.steps=3",
+              "--set", "training.batch_size=4", "--set", "data.eval=0",
+              "--set", "training.learning_rate=1e-2", "--set",
+              'adapter.targets=["*.linear_qkv", "*.linear_proj"]')
+        dtype = ["--dtype", "f32"] if model == file else []
+        graft("merge", model, run / "adapter", "-o", out, *dtype)
+        results.append((out / "model.safetensors").read_bytes())
+    assert results[0] == results[1]

@@ -1,9 +1,11 @@
-"""What llama.cpp itself makes of the files (./dev test --slow): the models of
-every family that it can load and graft's adapters on them, as log
-probabilities; its ids of texts; and on SmolLM2 the text that graft writes.
+"""llama.cpp itself on the files (./dev test --slow): what its converter makes
+of every family; the models that it can load and graft's adapters on them, as
+log probabilities; its ids of texts; and on SmolLM2 the text that graft writes.
 """
 
 import json
+import subprocess
+import sys
 import unicodedata
 
 import gguf
@@ -14,6 +16,7 @@ from compare import graft_logits, load_base, random_ids, reference_logits
 from conftest import ROOT
 from family_files import (add_model, copy_metadata, finish, make_pair,
                           sayable_config, sources)
+from llama_cpp_package import converter
 from safetensors.torch import load_file, save_file
 from smollm_gguf import smollm_gguf
 from test_gguf_adapter import add_expert_adapters, deltas, make_adapter
@@ -101,6 +104,65 @@ def test_model_and_adapter(graft, tmp_path, folder):
     folder = merged(reference, tmp_path / "merged", expected)
     check_log_probabilities(LlamaCpp(file, tmp_path / "a.gguf"), folder,
                             config)
+
+
+def run_converter(reference, target):
+    """What the file holds, by name: tensors, and keys of the model."""
+    config = json.loads((reference / "config.json").read_text())
+    (reference / "tokenizer.json").write_text(json.dumps({  # Gemma 3 counts
+        "model": {"vocab": {f"w{n}": n for n in range(config["vocab_size"])}},
+        "added_tokens": []}))
+    program = ROOT / "tests/oracle/llama_cpp_converter.py"
+    subprocess.run([sys.executable, program, converter(), reference, target],
+                   check=True, capture_output=True)
+    return contents(target)
+
+
+def contents(file):
+    reader = gguf.GGUFReader(file)
+    return ({tensor.name: tensor.data for tensor in reader.tensors},
+            {name.split(".", 1)[1]: field.contents()
+             for name, field in reader.fields.items()
+             if not name.startswith(("general.", "GGUF.", "tokenizer."))})
+
+
+# Without the keys that only the tests' writer adds, as llama.cpp has them by
+# default.
+DEFAULTS = {"rope.freq_base_swa": 10000.0, "rope.freq_base": 10000.0}
+
+
+@pytest.mark.parametrize("folder", sources())
+def test_converter(graft, tmp_path, folder):
+    """The tests' own writer makes the converter's tensors, and keys of the
+    same values; graft makes the original of the converter's file."""
+    config, reference, file = make_pair(folder, tmp_path)
+    if getattr(config, "original_max_position_embeddings", None) is None:
+        rope = config.rope_parameters
+        if rope.get("rope_type") == "llama3":
+            # The converter looks for it beside rope_parameters alone.
+            config.original_max_position_embeddings = (
+                rope["original_max_position_embeddings"])
+            config.save_pretrained(reference)
+    tensors, keys = run_converter(reference, tmp_path / "theirs.gguf")
+    own_tensors, own_keys = contents(file)
+    assert tensors.keys() == own_tensors.keys()
+    for name, array in tensors.items():
+        close = 1e-6 if name.startswith("rope_") else 0  # in another order
+        difference = numpy.abs(array - own_tensors[name]).max()
+        assert difference <= close, name
+    for name, value in own_keys.items():
+        assert keys.get(name, DEFAULTS.get(name)) == pytest.approx(value), name
+    graft("convert", tmp_path / "theirs.gguf", "-o", tmp_path / "hf",
+          "--dtype", "f32")
+    written = load_file(tmp_path / "hf/model.safetensors")
+    wanted = load_file(reference / "model.safetensors")
+    assert written.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        assert torch.equal(written[name], tensor), name
+    ids = random_ids(config.vocab_size, length=30)
+    got = graft_logits(graft, tmp_path, tmp_path / "theirs.gguf", ids)
+    expected = reference_logits(load_base(reference), ids)
+    assert (got - expected).abs().max() <= 1e-4
 
 
 TEXTS = ["", " ", "hello the 123 1234567 hello's", "in 2024: 1+1=2",
