@@ -85,7 +85,10 @@ std::int64_t kernel_bytes(const TrainSetup& setup) {
   if (setup.eval_data) {
     for (const auto& step : setup.eval_data->epoch_shapes(0)) sizes.add(step);
   }
-  return static_cast<std::int64_t>(sizes.all.size()) * kKernelsOfShape;
+  const std::int64_t lengths =
+      static_cast<std::int64_t>(sizes.all.size()) +
+      gpt_expert_lengths(*setup.base.model, sizes.most);
+  return lengths * kKernelsOfShape;
 }
 
 // Sizes that do not depend on the micro batch.

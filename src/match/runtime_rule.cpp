@@ -2,6 +2,7 @@
 // their parts. Entry point: compile_runtime_rule. What experts and routers are
 // hit by: docs/design/17-experts.md.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "match/component_path_internal.h"
@@ -15,6 +16,9 @@ namespace {
 // The names that one module and its parts answer to.
 struct ModuleNames {
   std::vector<std::string_view> whole;
+  // The whole weight of experts or a router as Hugging Face's class has it.
+  std::string_view parameter;
+  bool parts_are_called_so = false;  // "down_proj", of all and of one expert
   std::vector<std::vector<std::string>> parts;  // one list per part
 };
 
@@ -43,19 +47,22 @@ ModuleNames names_of(const ModuleInfo& info) {
     std::string of_all = numbered.substr(0, numbered.rfind('.'));
     if (of_all != info.path) names.parts[i].push_back(std::move(of_all));
   }
-  const std::string_view parameter = parameter_name(info);
-  if (!parameter.empty() && parameter != names.whole.back()) {
-    names.whole.push_back(parameter);
-  }
+  names.parameter = parameter_name(info);
+  if (names.parameter.empty()) return names;
+  const auto last = last_component(names.parameter);
+  names.parts_are_called_so =
+      !names.parts.empty() && !names.parts.front().empty() &&
+      last_component(names.parts.front().front()) == last;
   return names;
 }
 
 // Whether the entry's last part is the module's own name, spelt out.
 bool spells_out(std::string_view entry, const ModuleNames& names) {
-  return std::any_of(names.whole.begin(), names.whole.end(),
-                     [&](std::string_view name) {
-                       return last_component(name) == last_component(entry);
-                     });
+  const auto is_it = [&](std::string_view name) {
+    return last_component(name) == last_component(entry);
+  };
+  return is_it(names.parameter) ||
+         std::any_of(names.whole.begin(), names.whole.end(), is_it);
 }
 
 template <typename Names>
@@ -136,7 +143,7 @@ class RuntimeRun : public RuleRun {
       out.hits.push_back({kNoEntry, true, {}});
       return;
     }
-    std::vector<std::size_t> whole = hits_of(rule_.targets, names.whole);
+    std::vector<std::size_t> whole = whole_hits(names);
     const auto& all_linear = rule_.targets.all_linear();
     const KindTerms& terms = rule_.target_kinds;
     const KindSet kinds = terms.empty() ? 0 : kinds_of(info);
@@ -159,6 +166,22 @@ class RuntimeRun : public RuleRun {
     std::sort(
         out.hits.begin(), out.hits.end(),
         [](const EntryHit& a, const EntryHit& b) { return a.entry < b.entry; });
+  }
+
+  // A name that each expert's matrix has means these, not the whole.
+  std::vector<std::size_t> whole_hits(const ModuleNames& names) const {
+    std::vector<std::size_t> hits = hits_of(rule_.targets, names.whole);
+    if (names.parameter.empty()) return hits;
+    const std::string_view last = last_component(names.parameter);
+    for (const std::size_t entry :
+         hits_of(rule_.targets, std::array{names.parameter})) {
+      const std::string& text = rule_.target_kinds.patterns()[entry];
+      const bool of_parts =
+          names.parts_are_called_so && last_component(text) == last;
+      if (!of_parts) hits.push_back(entry);
+    }
+    sort_unique(hits);
+    return hits;
   }
 
   // A router is adapted when an entry means it: by name or by kind. A pattern
@@ -189,7 +212,13 @@ class RuntimeRun : public RuleRun {
   void add_exclusions(const ModuleInfo& info, const ModuleNames& names,
                       ModuleHits& out) {
     const KindSet kinds = rule_.exclude_kinds.empty() ? 0 : kinds_of(info);
-    add_exclusion(kWhole, kinds, hits_of(rule_.excludes, names.whole), out);
+    std::vector<std::size_t> whole = hits_of(rule_.excludes, names.whole);
+    if (!names.parameter.empty()) {
+      rule_.excludes.collect(last_component(names.parameter), names.parameter,
+                             whole);
+      sort_unique(whole);
+    }
+    add_exclusion(kWhole, kinds, std::move(whole), out);
     for (std::size_t part = 0; part < names.parts.size(); ++part) {
       add_exclusion(part, kinds, hits_of(rule_.excludes, names.parts[part]),
                     out);

@@ -4,8 +4,11 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <numeric>
 #include <tuple>
 #include <vector>
+
+#include "models/expert_rows_internal.h"
 
 namespace graft {
 
@@ -44,8 +47,30 @@ class ExpertMlp::Experts : public torch::nn::Module {
 struct ExpertMlp::Choice {
   at::Tensor token;                  // (pairs) int64
   at::Tensor weight;                 // (pairs)
-  std::vector<std::int64_t> counts;  // pairs of each expert
+  std::vector<std::int64_t> counts;  // rows of each expert
+  at::Tensor place;  // (pairs) rows among those of `counts`; undefined: the
+                     // rows are the pairs
 };
+
+namespace {
+
+// Behind its pairs each expert gets rows of zeros.
+void pad_counts(std::vector<std::int64_t>& counts, at::Tensor& place) {
+  std::vector<at::Tensor> rows;
+  std::int64_t begin = 0;
+  for (std::int64_t& count : counts) {
+    rows.push_back(at::arange(begin, begin + count, at::kLong));
+    count = padded_rows(count);
+    begin += count;
+  }
+  place = at::cat(rows);
+}
+
+bool needs_padding(const at::Tensor& rows) {
+  return rows.is_cpu() && at::isReducedFloatingType(rows.scalar_type());
+}
+
+}  // namespace
 
 ExpertMlp::ExpertMlp(const GptConfig& config, const WeightReader& reader,
                      const std::string& path, std::int64_t layer)
@@ -80,6 +105,7 @@ ExpertMlp::Choice ExpertMlp::choose(const at::Tensor& rows,
       at::bincount(flat, {}, config_.count).to(at::kCPU).contiguous();
   const auto* first = counts.const_data_ptr<std::int64_t>();
   out.counts.assign(first, first + config_.count);
+  if (needs_padding(rows)) pad_counts(out.counts, out.place);
   return out;
 }
 
@@ -89,10 +115,16 @@ at::Tensor ExpertMlp::forward(const nn::LinearInput& input,
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   if (rows.size(0) == 0) return x;
   const Choice choice = choose(rows, context);
-  const at::Tensor inner =
-      experts_->fc1->forward(rows.index_select(0, choice.token), choice.counts);
-  const at::Tensor made =
+  at::Tensor in = rows.index_select(0, choice.token);
+  if (choice.place.defined()) {
+    const auto padded = std::accumulate(choice.counts.begin(),
+                                        choice.counts.end(), std::int64_t{0});
+    in = in.new_zeros({padded, in.size(1)}).index_copy(0, choice.place, in);
+  }
+  const at::Tensor inner = experts_->fc1->forward(in, choice.counts);
+  at::Tensor made =
       experts_->fc2->forward(nn::gated(gate_, inner), choice.counts);
+  if (choice.place.defined()) made = made.index_select(0, choice.place);
   const at::Tensor weighted =
       (made * choice.weight.unsqueeze(1)).to(rows.scalar_type());
   return at::zeros_like(rows)

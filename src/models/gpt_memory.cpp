@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "graft/nn/head_loss.h"
+#include "models/expert_rows_internal.h"
 #include "models/gpt_layer_internal.h"
 
 namespace graft {
@@ -176,6 +177,12 @@ std::int64_t gpt_streamed_bytes(const nn::CausalLm& model) {
     largest = std::max(largest, bytes);
   }
   return sum - largest;
+}
+
+std::int64_t gpt_expert_lengths(const nn::CausalLm& model,
+                                std::int64_t tokens) {
+  const GptConfig& config = gpt_config(model);
+  return config.experts.count == 0 ? 0 : padded_lengths(tokens);
 }
 
 std::int64_t gpt_parameters(const GptConfig& config) {

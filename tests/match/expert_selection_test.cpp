@@ -51,6 +51,32 @@ TEST(ExpertSelection, globs_take_all_experts_or_single_ones) {
   }
 }
 
+// Qwen3-MoE calls the matrix of one expert and the parameter of all down_proj:
+// the common list of names means the matrices, a pattern of all means all.
+TEST(ExpertSelection, names_of_matrices_stay_names_of_matrices) {
+  Inventory inventory = make_expert_inventory();
+  for (ModuleInfo& info : inventory.modules) {
+    for (ModulePart& part : info.parts) {
+      if (part.path.ends_with(".w2")) {
+        part.path.replace(part.path.size() - 2, 2, "down_proj");
+      }
+    }
+  }
+  const auto experts = [&](const char* entry) {
+    return site_paths(
+        select(inventory, {make_rule({entry}, {"*.layers.1.*"})}));
+  };
+  const std::string each =
+      "0.experts.linear_fc2.0 0.experts.linear_fc2.1 0.experts.linear_fc2.2 "
+      "0.experts.linear_fc2.3";
+  EXPECT_EQ(experts("down_proj"), each);
+  EXPECT_EQ(experts("*.down_proj"), each);
+  EXPECT_EQ(experts("kind=expert:down_proj"), each);
+  EXPECT_EQ(experts("model.layers.0.mlp.experts.*"),
+            "0.experts.linear_fc1 0.experts.linear_fc2");
+  EXPECT_EQ(experts("linear_fc2"), "0.experts.linear_fc2");
+}
+
 TEST(ExpertSelection, all_linear_is_kind_linear) {
   for (const auto syntax : {PatternSyntax::kGlob, PatternSyntax::kMegatron}) {
     const Plan plan = select(make_expert_inventory(),

@@ -66,6 +66,7 @@ SELECTIONS = {
             "adapter.rslora=true"],
     "dropped": ["--target", "linear_fc1", "--target", "q_proj",
                 "--set", "adapter.dropout=0.2"],
+    "matrices": ["--target", "*.experts.{0..9}.*"],  # a pair for each
     "rules": ["--set", f"adapter.rules={RULES}"],
     "peft": ["--syntax", "peft", "--target", "all-linear"],
 }

@@ -4,8 +4,9 @@ Entry point: main(). Per case a folder tests/golden/family_adapters/NAME with
 adapter_config.json, adapter_model.safetensors (all B random),
 golden.safetensors (full.input_ids, full.attention_mask, full.labels,
 full.logits, full.loss with the adapter; merged.logits), grads.safetensors
-(gradient of full.loss by tensor of the adapter file) and merged.safetensors (the changed tensors as the
-checkpoint has them, W + scale * B A computed in fp32). Adapters on parameters
+(gradient of full.loss by tensor of the adapter file) and merged.safetensors
+(the changed tensors as the checkpoint has them, W + scale * B A computed in
+fp32). Adapters on parameters
 (experts, routers) are in PEFT's packed layout; NAME_v4 is the older one, a pair
 for each matrix of each expert, made by hand and loaded by PEFT: it has no
 grads.safetensors. Made with torch 2.13.0, transformers 5.23.0, peft 0.21.2; run
