@@ -26,7 +26,9 @@ std::string flag_words(const OptionInfo& option) {
 }
 
 bool is_entry_list(const OptionInfo& option) {
-  return option.key == "adapter.targets" || option.key == "adapter.exclude";
+  return option.key == "adapter.targets" || option.key == "adapter.exclude" ||
+         option.key == "adapter.target_parameters" ||
+         option.key == "adapter.modules_to_save";
 }
 
 bool is_switch(const OptionInfo& option) {

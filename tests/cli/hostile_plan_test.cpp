@@ -135,6 +135,22 @@ TEST(HostilePlan, a_newline_in_a_tensor_name) {
       2);
 }
 
+TEST(HostilePlan, keys_of_peft_need_its_syntax) {
+  const std::string model = tiny_model().string();
+  expect_error(run_graft({"plan", model, "--rank-pattern", "{q_proj: 4}"}), 2,
+               {"--rank-pattern: adapter.rank_pattern needs syntax: peft"});
+  const Outcome outcome = run_graft(
+      {"plan", model, "--json", "--syntax", "peft", "--target", "q_proj",
+       "--layers-to-transform", "0,1", "--rank-pattern", "{0.*q_proj: 4}",
+       "--modules-to-save", "lm_head", "--modules-to-save", "embed_tokens"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const json plan = json::parse(outcome.out);
+  ASSERT_EQ(plan.at("sites").size(), 2u);
+  EXPECT_EQ(plan.at("sites").at(0).at("adapter").at("rank"), 4);
+  EXPECT_EQ(plan.at("sites").at(1).at("adapter").at("rank"), 32);
+  EXPECT_EQ(plan.at("full_copies").size(), 2u);
+}
+
 TEST(HostilePlan, a_model_without_tensors) {
   const TemporaryDirectory model;
   model.write("model.safetensors", std::string("\2\0\0\0\0\0\0\0{}", 10));
