@@ -43,8 +43,8 @@ TEST(TeLinear, grouped_multiplies_by_expert) {
 }
 
 struct Doubled : GroupedOp {
-  at::Tensor forward(const LinearSlot&, const at::Tensor& x) override {
-    return x;
+  at::Tensor forward(const LinearSlot&, const LinearInput& x) override {
+    return x.value;
   }
   at::Tensor forward_grouped(const TeGroupedLinear& slot, const at::Tensor& x,
                              const std::vector<std::int64_t>& counts) override {
@@ -52,8 +52,8 @@ struct Doubled : GroupedOp {
   }
 };
 struct Plain : LinearOp {
-  at::Tensor forward(const LinearSlot&, const at::Tensor& x) override {
-    return x;
+  at::Tensor forward(const LinearSlot&, const LinearInput& x) override {
+    return x.value;
   }
 };
 
