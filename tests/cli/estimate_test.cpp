@@ -62,6 +62,25 @@ TEST_F(Estimate, memory_is_near_what_the_run_takes) {
   }
 }
 
+// Half types where the CPU has them: kernels for each number of tokens count.
+TEST_F(Estimate, memory_of_many_lengths_is_near_what_the_run_takes) {
+  std::string text;
+  for (int i = 0; i < 64; ++i) {
+    text += "{\"text\":\"";
+    for (int j = 0; j < 4 + i; ++j) text += "the quay ";
+    text += "\"}\n";
+  }
+  directory_.write("data.jsonl", text);
+  std::vector<std::string> options = {
+      "--packing", "off", "--micro-batch-size", "1", "--steps", "16"};
+  expect_quiet_success(train(path("run"), options));
+  options.push_back("--dry-run");
+  const Outcome said = train(path("none"), options);
+  expect_quiet_success(said);
+  const double peak = metrics(path("run"), "loss").back().at("peak_rss_mb");
+  EXPECT_NEAR(number_behind(said.out, "memory +about ") / peak, 1.0, 0.2);
+}
+
 TEST_F(Estimate, recomputation_does_not_change_the_adapter) {
   const std::vector<std::string> dropout = {
       "--dropout", "0.1", "--save-every", "3", "--keep", "all"};
