@@ -171,14 +171,6 @@ ModelConfig mixtral_config() {
   return out;
 }
 
-// As PEFT's files name the matrices of single experts.
-Rule expert_rule(std::vector<std::string> targets, std::int64_t rank,
-                 double alpha) {
-  Rule out = rule_on(std::move(targets), rank, alpha);
-  out.syntax = PatternSyntax::kPeft;
-  return out;
-}
-
 std::vector<float> slice(const std::vector<float>& values, std::size_t expert,
                          std::size_t experts) {
   const std::size_t size = values.size() / experts;
@@ -193,8 +185,8 @@ TEST(GgufAdapter, experts_become_one_tensor) {
   const std::string prefix = "model.layers.0.block_sparse_moe.experts.";
   const AdapterFile adapter =
       make_adapter(make_family_inventory(config),
-                   {expert_rule({prefix + "0.w3"}, 1, 5),
-                    expert_rule({prefix + "2.w3", prefix + "2.w2"}, 3, 2)});
+                   {rule_on({prefix + "0.w3"}, 1, 5),
+                    rule_on({prefix + "2.w3", prefix + "2.w2"}, 3, 2)});
   ASSERT_EQ(adapter.records.size(), 3U);
   const TemporaryDirectory directory;
   const auto path = directory.path() / "a.gguf";
@@ -233,9 +225,9 @@ TEST(GgufAdapter, fused_tensors_of_phi_3_stay_fused) {
   config.experts = {};
   config.layer_traits = {};
   config.prefix = {"model.language_model.", ""};
-  const AdapterFile adapter = make_adapter(
-      make_family_inventory(config),
-      {expert_rule({"qkv_proj", "gate_up_proj", "down_proj"}, 2, 4)});
+  const AdapterFile adapter =
+      make_adapter(make_family_inventory(config),
+                   {rule_on({"qkv_proj", "gate_up_proj", "down_proj"}, 2, 4)});
   const TemporaryDirectory directory;
   const auto path = directory.path() / "a.gguf";
   write_gguf_adapter(path, adapter, config);
