@@ -101,18 +101,6 @@ struct FixedMemory {
   std::int64_t kernels = 0;
 };
 
-// Of the copies that stand in for rows of the files; nobody reads those again.
-std::int64_t packed_bytes(const nn::CausalLm& model) {
-  std::int64_t sum = 0;
-  for (const auto& module : model.modules()) {
-    const auto* slot = dynamic_cast<const nn::LinearSlot*>(module.get());
-    if (slot != nullptr && slot->is_frozen()) {
-      sum += slot->frozen()->packed_bytes();
-    }
-  }
-  return sum;
-}
-
 FixedMemory fixed_memory(const TrainSetup& setup) {
   FixedMemory out;
   out.present = resident_bytes();
@@ -122,7 +110,7 @@ FixedMemory fixed_memory(const TrainSetup& setup) {
     const std::int64_t unread =
         unread_mapped_bytes(weight_files(setup.base.directory));
     out.weights =
-        std::max<std::int64_t>(unread - packed_bytes(*setup.base.model), 0);
+        std::max<std::int64_t>(unread - gpt_packed_bytes(*setup.base.model), 0);
     out.streamed = std::min(gpt_streamed_bytes(*setup.base.model), out.weights);
   }
   const auto trained =

@@ -8,6 +8,7 @@
 #include "arguments.h"
 #include "graft/base/process_memory.h"
 #include "graft/checkpoint/environment.h"
+#include "graft/models/gpt_memory.h"
 
 namespace graft::cli {
 namespace {
@@ -72,6 +73,14 @@ const char* reason_text(StopReason reason) {
   return "";
 }
 
+// What a faster layout costs.
+std::string packed_text(const nn::CausalLm& model) {
+  const std::int64_t bytes = gpt_packed_bytes(model);
+  if (bytes == 0) return {};
+  return ", " + number(static_cast<double>(bytes) / 1e6, "%.1f") +
+         " MB of weights copied for it (compute.weight_layout)";
+}
+
 }  // namespace
 
 std::string setup_text(const TrainSetup& setup) {
@@ -84,7 +93,8 @@ std::string setup_text(const TrainSetup& setup) {
   }
   out += "packing  " + packing_text(*setup.train_data) + "\n";
   out += "compute  " + setup.base.compute.reason + ", " +
-         std::to_string(setup.threads) + " threads\n";
+         std::to_string(setup.threads) + " threads" +
+         packed_text(*setup.base.model) + "\n";
   out += "steps    " + std::to_string(setup.steps) + " of " +
          std::to_string(training.batch_size) + " sequences, " +
          training.schedule + " from " + number(training.learning_rate) + "\n";
@@ -125,6 +135,7 @@ std::string setup_json(const TrainSetup& setup, const RunMemory& memory,
       {"eval", setup.eval_data ? counts_json(setup.eval_counts) : Json()},
       {"compute", setup.base.compute.reason},
       {"threads", setup.threads},
+      {"packed_weight_bytes", gpt_packed_bytes(*setup.base.model)},
       {"steps", setup.steps},
       {"batch_size", training.batch_size},
       {"schedule", training.schedule},

@@ -27,6 +27,7 @@ struct Arguments {
   std::int64_t tokens = 512;
   std::int64_t steps = 3;
   std::string dtype = "auto";
+  std::string layout = "auto";  // compute.weight_layout
   bool checkpoint = false;
   bool parts = false;
 };
@@ -41,6 +42,8 @@ Arguments parse(int argc, char** argv) {
       out.steps = std::stoll(argv[++i]);
     } else if (word == "--dtype" && i + 1 < argc) {
       out.dtype = argv[++i];
+    } else if (word == "--layout" && i + 1 < argc) {
+      out.layout = argv[++i];
     } else if (word == "--checkpoint") {
       out.checkpoint = true;
     } else if (word == "--parts") {
@@ -122,6 +125,8 @@ Steps run_steps(graft::nn::CausalLm& model, const graft::BatchSource& data,
 int run(const Arguments& arguments) {
   graft::ComputeOptions compute;
   compute.dtype = arguments.dtype;
+  compute.weight_layout = arguments.layout;
+  compute.repeated = true;
   graft::BaseModel base = graft::load_base_model(arguments.model, compute);
   const graft::Plan plan =
       graft::Selector::compile({all_linear()}).select(base.inventory);

@@ -179,6 +179,17 @@ std::int64_t gpt_streamed_bytes(const nn::CausalLm& model) {
   return sum - largest;
 }
 
+std::int64_t gpt_packed_bytes(const nn::CausalLm& model) {
+  std::int64_t sum = 0;
+  for (const auto& module : model.modules()) {
+    const auto* slot = dynamic_cast<const nn::LinearSlot*>(module.get());
+    if (slot != nullptr && slot->is_frozen()) {
+      sum += slot->frozen()->packed_bytes();
+    }
+  }
+  return sum;
+}
+
 std::int64_t gpt_expert_lengths(const nn::CausalLm& model,
                                 std::int64_t tokens) {
   const GptConfig& config = gpt_config(model);

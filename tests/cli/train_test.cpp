@@ -101,6 +101,22 @@ TEST_F(Train, dry_run_as_json) {
   EXPECT_FALSE(fs::exists(path("run")));
 }
 
+// The copies are told, in bytes of q, k, v, gate and up of all layers.
+TEST_F(Train, copied_weights_are_printed) {
+  const auto setup = [&](const std::string& layout) {
+    return json::parse(train(path("run"), {"--dry-run", "--json", "--set",
+                                           "compute.dtype=native", "--set",
+                                           "compute.weight_layout=" + layout})
+                           .out);
+  };
+  const std::int64_t rows = 128 + 2 * 64 + 2 * 352;
+  EXPECT_EQ(setup("auto").at("packed_weight_bytes"), 4 * rows * 128 * 2);
+  EXPECT_EQ(setup("blocks").at("packed_weight_bytes"), 0);
+  const Outcome text =
+      train(path("run"), {"--dry-run", "--set", "compute.dtype=native"});
+  EXPECT_THAT(text.out, HasSubstr(", 1.0 MB of weights copied for it"));
+}
+
 TEST_F(Train, what_is_given_by_word_and_flag_is_refused) {
   expect_error(train(path("run"), {"--model", "elsewhere"}), 2,
                {"train: model is given twice: as MODEL and by --model"});

@@ -1,6 +1,7 @@
 // What one micro batch of training takes beyond the weights, counted tensor by
 // tensor. Entry points: gpt_step_memory, gpt_streamed_bytes,
-// gpt_expert_lengths, gpt_parameters. Design: docs/design/09-memory.md.
+// gpt_packed_bytes, gpt_expert_lengths, gpt_parameters. Design:
+// docs/design/09-memory.md.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +39,10 @@ GptStepMemory gpt_step_memory(
 // Of the mapped weights, the bytes that are out of memory at any time when
 // blocks are recomputed: those of all layers but the largest.
 std::int64_t gpt_streamed_bytes(const nn::CausalLm& model);
+
+// Bytes of the weights that were copied for faster products (WeightLayout);
+// nobody reads their rows of the files again.
+std::int64_t gpt_packed_bytes(const nn::CausalLm& model);
 
 // How many numbers of rows the experts' products are computed on with up to
 // `tokens` tokens at once, in half types on the CPU; 0 without experts.
