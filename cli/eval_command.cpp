@@ -253,7 +253,6 @@ int eval_command(const std::vector<std::string>& args) {
   set_threads(arguments.recipe.compute);
   ComputeOptions compute = make_compute_options(arguments.recipe.compute);
   if (compute.dtype == "auto") compute.dtype = "fp32";
-  compute.repeated = true;
   BaseModel base = load_base_model(locate_model(arguments.model), compute);
   if (!arguments.adapter.empty()) load_hf_adapter(base, arguments.adapter);
   const EvalResult result = evaluate_data(arguments, base);

@@ -203,9 +203,8 @@ TrainSetup make_train_setup(Recipe recipe) {
   TrainSetup setup;
   setup.recipe = std::move(recipe);
   setup.threads = set_threads(setup.recipe.compute);
-  ComputeOptions compute = make_compute_options(setup.recipe.compute);
-  compute.repeated = true;
-  setup.base = load_base_model(locate_model(setup.recipe.model), compute);
+  setup.base = load_base_model(locate_model(setup.recipe.model),
+                               make_compute_options(setup.recipe.compute));
   if (setup.recipe.method == "full" && is_gguf_file(setup.base.directory)) {
     throw ConfigError(ErrorText{
         .operation = "train",

@@ -126,7 +126,6 @@ int run(const Arguments& arguments) {
   graft::ComputeOptions compute;
   compute.dtype = arguments.dtype;
   compute.weight_layout = arguments.layout;
-  compute.repeated = true;
   graft::BaseModel base = graft::load_base_model(arguments.model, compute);
   const graft::Plan plan =
       graft::Selector::compile({all_linear()}).select(base.inventory);

@@ -114,14 +114,6 @@ WeightBlock usable(WeightBlock block) {
   return {std::move(copy), nullptr};
 }
 
-bool should_pack(const std::vector<WeightBlock>& blocks, ComputeMode mode,
-                 WeightLayout layout) {
-  if (blocks.size() < 2 || layout == WeightLayout::kBlocks) return false;
-  return layout == WeightLayout::kPacked ||
-         (mode == ComputeMode::kNative &&
-          blocks[0].weight.scalar_type() == at::kBFloat16);
-}
-
 std::vector<WeightBlock> packed(const std::vector<WeightBlock>& blocks) {
   std::vector<at::Tensor> parts;
   parts.reserve(blocks.size());
@@ -207,7 +199,7 @@ c10::intrusive_ptr<FrozenWeight> FrozenWeight::make(
   check_mode(blocks, mode, layout);
   const at::NoGradGuard no_grad;
   for (WeightBlock& block : blocks) block = usable(std::move(block));
-  const bool packs = should_pack(blocks, mode, layout);
+  const bool packs = layout == WeightLayout::kPacked && blocks.size() > 1;
   if (packs) blocks = packed(blocks);
   c10::intrusive_ptr<FrozenWeight> made(
       std::unique_ptr<FrozenWeight>(new FrozenWeight()));

@@ -252,9 +252,8 @@ std::vector<Row> compute_rows() {
           ChoiceCodec{{"auto", "on", "off"}}),
       row(
           {"compute.weight_layout", "auto | blocks | packed",
-           "Base weights where they lie in the file, or in one copy; auto "
-           "copies "
-           "for training in native bf16."},
+           "Base weights where they lie in the file (auto), or q, k and v, and "
+           "gate and up, in one copy."},
           [](auto& r) -> auto& { return r.compute.weight_layout; },
           ChoiceCodec{{"auto", "blocks", "packed"}}),
       row(

@@ -35,16 +35,13 @@ TEST(ComputeChoice, follows_storage_and_features) {
   EXPECT_EQ(choose("native", DType::kF64).mode, ComputeMode::kFp32);
 }
 
-TEST(ComputeChoice, copies_weights_only_where_that_is_repaid) {
-  const auto layout = [](const std::string& word, bool repeated) {
-    ComputeOptions options{"cpu", "native", word};
-    options.repeated = repeated;
-    return choose_compute(options, DType::kBF16).layout;
+TEST(ComputeChoice, copies_weights_only_when_asked) {
+  const auto layout = [](const std::string& word) {
+    return choose_compute({"cpu", "native", word}, DType::kBF16).layout;
   };
-  EXPECT_EQ(layout("auto", false), nn::WeightLayout::kBlocks);
-  EXPECT_EQ(layout("auto", true), nn::WeightLayout::kAuto);
-  EXPECT_EQ(layout("packed", false), nn::WeightLayout::kPacked);
-  EXPECT_EQ(layout("blocks", true), nn::WeightLayout::kBlocks);
+  EXPECT_EQ(layout("auto"), nn::WeightLayout::kBlocks);
+  EXPECT_EQ(layout("blocks"), nn::WeightLayout::kBlocks);
+  EXPECT_EQ(layout("packed"), nn::WeightLayout::kPacked);
 }
 
 TEST(ComputeChoice, obeys_the_limit_of_onednn) {

@@ -110,10 +110,11 @@ TEST_F(Train, copied_weights_are_printed) {
                            .out);
   };
   const std::int64_t rows = 128 + 2 * 64 + 2 * 352;
-  EXPECT_EQ(setup("auto").at("packed_weight_bytes"), 4 * rows * 128 * 2);
-  EXPECT_EQ(setup("blocks").at("packed_weight_bytes"), 0);
+  EXPECT_EQ(setup("auto").at("packed_weight_bytes"), 0);
+  EXPECT_EQ(setup("packed").at("packed_weight_bytes"), 4 * rows * 128 * 2);
   const Outcome text =
-      train(path("run"), {"--dry-run", "--set", "compute.dtype=native"});
+      train(path("run"), {"--dry-run", "--set", "compute.dtype=native", "--set",
+                          "compute.weight_layout=packed"});
   EXPECT_THAT(text.out, HasSubstr(", 1.0 MB of weights copied for it"));
 }
 

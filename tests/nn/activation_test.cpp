@@ -109,7 +109,7 @@ TEST_P(Typed, head_loss_equals_definition) {
   at::manual_seed(3);
   const at::Tensor head = at::randn({50, 12}).to(type);
   const auto weight = FrozenWeight::make(
-      {{head, nullptr}}, ComputeMode::kNative, WeightLayout::kAuto);
+      {{head, nullptr}}, ComputeMode::kNative, WeightLayout::kBlocks);
   const at::Tensor x = at::randn({300, 12}).to(type).requires_grad_(true);
   const at::Tensor targets = at::randint(0, 50, {300}, at::kLong);
   const at::Tensor loss = frozen_head_loss(x, weight, targets);
@@ -127,8 +127,9 @@ TEST_P(Typed, head_loss_equals_definition) {
 }
 
 TEST(HeadLoss, of_nothing_is_zero_and_nan_stays_nan) {
-  const auto weight = FrozenWeight::make(
-      {{at::randn({9, 4}), nullptr}}, ComputeMode::kFp32, WeightLayout::kAuto);
+  const auto weight =
+      FrozenWeight::make({{at::randn({9, 4}), nullptr}}, ComputeMode::kFp32,
+                         WeightLayout::kBlocks);
   const at::Tensor none = at::empty({0, 4}).requires_grad_(true);
   const at::Tensor loss =
       frozen_head_loss(none, weight, at::empty({0}, at::kLong));

@@ -51,15 +51,15 @@ std::vector<Case> cases() {
   using enum ComputeMode;
   using enum WeightLayout;
   return {
-      {"fp32_one", at::kFloat, kFp32, kAuto, {24}, 1e-6},
+      {"fp32_one", at::kFloat, kFp32, kBlocks, {24}, 1e-6},
       {"fp32_three", at::kFloat, kFp32, kBlocks, {24, 8, 8}, 1e-6},
       {"fp32_packed", at::kFloat, kFp32, kPacked, {24, 8, 8}, 1e-6},
-      {"bf16_stored", at::kBFloat16, kFp32, kAuto, {24, 8, 8}, 1e-6},
+      {"bf16_stored", at::kBFloat16, kFp32, kBlocks, {24, 8, 8}, 1e-6},
       {"fp16_stored", at::kHalf, kFp32, kBlocks, {7, 5}, 1e-6},
       {"fp64_stored", at::kDouble, kFp32, kBlocks, {7, 5}, 1e-6},
       {"bf16_native", at::kBFloat16, kNative, kBlocks, {24, 8}, 1e-2},
-      {"bf16_native_packed", at::kBFloat16, kNative, kAuto, {24, 8}, 1e-2},
-      {"fp16_native", at::kHalf, kNative, kAuto, {24, 8}, 2e-3},
+      {"bf16_native_packed", at::kBFloat16, kNative, kPacked, {24, 8}, 1e-2},
+      {"fp16_native", at::kHalf, kNative, kBlocks, {24, 8}, 2e-3},
   };
 }
 
@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(Storage, FrozenWeightProduct,
                          testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param.name; });
 
-TEST(FrozenWeight, packs_only_native_bf16_by_itself) {
+TEST(FrozenWeight, packs_when_told) {
   const at::Tensor half = at::ones({6, 4}, at::kBFloat16);
   const auto blocks = [&] {
     return std::vector<WeightBlock>{{half, nullptr}, {half, nullptr}};
@@ -117,30 +117,29 @@ TEST(FrozenWeight, packs_only_native_bf16_by_itself) {
   const auto count = [&](ComputeMode mode, WeightLayout layout) {
     return FrozenWeight::make(blocks(), mode, layout)->block_count();
   };
-  EXPECT_EQ(count(ComputeMode::kNative, WeightLayout::kAuto), 1U);
-  EXPECT_EQ(count(ComputeMode::kFp32, WeightLayout::kAuto), 2U);
   EXPECT_EQ(count(ComputeMode::kNative, WeightLayout::kBlocks), 2U);
+  EXPECT_EQ(count(ComputeMode::kNative, WeightLayout::kPacked), 1U);
   EXPECT_EQ(count(ComputeMode::kFp32, WeightLayout::kPacked), 1U);
 }
 
 // What a block of a mapped file does, and how often.
 TEST(FrozenWeight, gives_back_what_it_uses_where_it_is) {
   int calls = 0;
-  const auto made = [&](ComputeMode mode) {
+  const auto made = [&](WeightLayout layout) {
     std::vector<WeightBlock> blocks(2);
     for (WeightBlock& block : blocks) {
       block.weight = at::ones({6, 4}, at::kBFloat16);
       block.give_back = [&calls] { ++calls; };
     }
-    return FrozenWeight::make(std::move(blocks), mode, WeightLayout::kAuto);
+    return FrozenWeight::make(std::move(blocks), ComputeMode::kNative, layout);
   };
-  const auto mapped = made(ComputeMode::kFp32);
+  const auto mapped = made(WeightLayout::kBlocks);
   mapped->give_back();
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(mapped->mapped_bytes(), 2 * 6 * 4 * 2);
   EXPECT_EQ(mapped->packed_bytes(), 0);
   // A packed copy is not the file's.
-  const auto packed = made(ComputeMode::kNative);
+  const auto packed = made(WeightLayout::kPacked);
   packed->give_back();
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(packed->mapped_bytes(), 0);
@@ -184,7 +183,7 @@ TEST(FrozenWeight, converts_large_blocks_in_chunks) {
 TEST(FrozenWeight, refuses_blocks_that_do_not_fit) {
   const auto make = [](std::vector<WeightBlock> blocks) {
     return FrozenWeight::make(std::move(blocks), ComputeMode::kFp32,
-                              WeightLayout::kAuto);
+                              WeightLayout::kBlocks);
   };
   const at::Tensor good = at::ones({2, 3});
   EXPECT_THROW(make({}), ConfigError);

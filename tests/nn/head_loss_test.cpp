@@ -78,7 +78,7 @@ TEST(HeadLoss, of_an_adapted_head) {
   at::manual_seed(11);
   const Data data;
   LinearSlot head(FrozenWeight::make({{data.weight, nullptr}},
-                                     ComputeMode::kFp32, WeightLayout::kAuto),
+                                     ComputeMode::kFp32, WeightLayout::kBlocks),
                   {});
   const at::Tensor a = head.register_parameter("a", at::randn({2, 4}));
   const at::Tensor b =
@@ -173,9 +173,10 @@ TEST(HeadLoss, takes_64_mib_at_any_vocabulary) {
   const auto bytes = [](const at::Tensor& t) {
     return static_cast<std::int64_t>(t.nbytes());
   };
-  LinearSlot frozen(FrozenWeight::make({{at::randn({kLarge, 4}), nullptr}},
-                                       ComputeMode::kFp32, WeightLayout::kAuto),
-                    {});
+  LinearSlot frozen(
+      FrozenWeight::make({{at::randn({kLarge, 4}), nullptr}},
+                         ComputeMode::kFp32, WeightLayout::kBlocks),
+      {});
   EXPECT_LE(extra_bytes(x, frozen, bytes(x)), kHeadChunkBytes + kSlack);
   EXPECT_GT(extra_bytes(x, frozen, bytes(x)), kHeadChunkBytes / 2);
   LinearSlot trained(4, kLarge, false);

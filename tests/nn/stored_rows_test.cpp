@@ -49,7 +49,7 @@ at::Tensor dense_of(const StoredTensor& tensor) {
 
 c10::intrusive_ptr<FrozenWeight> make(std::vector<WeightBlock> blocks) {
   return FrozenWeight::make(std::move(blocks), ComputeMode::kFp32,
-                            WeightLayout::kAuto);
+                            WeightLayout::kBlocks);
 }
 
 double distance(const at::Tensor& got, const at::Tensor& want) {
@@ -128,7 +128,7 @@ TEST(StoredRows, WhatCannotBeDecodedIsRefused) {
   EXPECT_THROW(make({{{}, nullptr, good}, {at::ones({2, 31}), nullptr}}),
                ConfigError);
   EXPECT_THROW(FrozenWeight::make({{{}, nullptr, good}}, ComputeMode::kNative,
-                                  WeightLayout::kAuto),
+                                  WeightLayout::kBlocks),
                ConfigError);
   EXPECT_THROW(FrozenWeight::make({{{}, nullptr, good}}, ComputeMode::kFp32,
                                   WeightLayout::kPacked),

@@ -114,7 +114,7 @@ TEST(TeLinear, grouped_reads_row_blocks_wherever_they_end) {
 TEST(Embedding, trainable_gives_no_gradient_to_the_padding_row) {
   const at::Tensor stored = at::randn({5, 3}).to(at::kBFloat16);
   Embedding embedding(FrozenWeight::make(
-      {{stored, nullptr}}, ComputeMode::kFp32, WeightLayout::kAuto));
+      {{stored, nullptr}}, ComputeMode::kFp32, WeightLayout::kBlocks));
   const at::Tensor ids = at::tensor({0, 4, 4, 2}, at::kLong).view({2, 2});
   const at::Tensor before = embedding.forward(ids);
   EXPECT_EQ(before.sizes(), (std::vector<std::int64_t>{2, 2, 3}));

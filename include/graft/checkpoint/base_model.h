@@ -22,17 +22,14 @@ namespace graft {
 struct ComputeOptions {
   std::string device = "auto";         // auto | cpu | cuda
   std::string dtype = "auto";          // auto | fp32 | native
-  std::string weight_layout = "auto";  // auto | blocks | packed
-  // Every weight is used many times (training, evaluation): auto may then spend
-  // memory and start on a faster layout.
-  bool repeated = false;
+  std::string weight_layout = "auto";  // auto (blocks) | blocks | packed
 };
 
 // What was chosen and why; printed, recorded, compared on resume.
 struct ComputeChoice {
   at::Device device = at::kCPU;
   nn::ComputeMode mode = nn::ComputeMode::kFp32;
-  nn::WeightLayout layout = nn::WeightLayout::kAuto;
+  nn::WeightLayout layout = nn::WeightLayout::kBlocks;
   std::string reason;  // "fp32: F32 storage", "native bf16: CPU has AMX", ...
 };
 

@@ -97,7 +97,7 @@ using WeightSource =
 
 struct GptOptions {
   nn::ComputeMode compute = nn::ComputeMode::kFp32;
-  nn::WeightLayout layout = nn::WeightLayout::kAuto;
+  nn::WeightLayout layout = nn::WeightLayout::kBlocks;
   at::Device device = at::kCPU;
 };
 

@@ -22,8 +22,8 @@ namespace graft::nn {
 enum class ComputeMode { kFp32, kNative };
 
 // kBlocks: use the blocks where they are (mapped files, no copy). kPacked: one
-// contiguous copy. kAuto: packed only for native bf16 products.
-enum class WeightLayout { kAuto, kBlocks, kPacked };
+// contiguous copy.
+enum class WeightLayout { kBlocks, kPacked };
 
 struct WeightBlock {
   at::Tensor weight;                  // (rows, in), never written through
