@@ -19,10 +19,12 @@ std::optional<std::int64_t> layer_of(const PeftRule& rule,
                                      std::string_view path) {
   for (const PatternRegex& pattern : rule.layers_patterns) {
     if (!pattern.matches(path)) continue;
+    // The pattern decides, also without a number: "layers|h" ends before it.
     const std::string index = pattern.capture(path, "idx").value_or("");
     std::int64_t value = 0;
     const char* end = index.data() + index.size();
-    if (std::from_chars(index.data(), end, value).ptr != end) break;
+    const auto read = std::from_chars(index.data(), end, value);
+    if (read.ec != std::errc() || read.ptr != end) break;
     return value;
   }
   return std::nullopt;
