@@ -207,6 +207,7 @@ class Advice {
       try_entry(with_stars(entry));
       try_entry("*." + entry);
       try_entry(entry + ".*");
+      try_entry("*." + entry + ".*");
       try_entry("*." + without_affixes(entry));
     }
     try_entry(without_affixes(entry));
