@@ -236,9 +236,12 @@ class PeftRun : public RuleRun {
     const std::string start =
         "plan: '" + targets_.entries()[entry] + "' selects '";
     if (!takes_adapter(rule_, info, unit)) {
-      problems_.push_back(start + std::string(path) + "' of kind " +
-                          std::string(layer_kind_name(info.kind)) +
-                          ", which takes no adapter");
+      std::string text = start + std::string(path) + "' of kind " +
+                         std::string(layer_kind_name(info.kind)) +
+                         ", which takes no adapter";
+      // The two weights of packed experts share one path.
+      const bool is_new = problems_.empty() || problems_.back() != text;
+      if (is_new) problems_.push_back(std::move(text));
       return false;
     }
     if (const auto parent = adapted_parent(adapted_, path)) {

@@ -248,8 +248,10 @@ std::string peft_refusal(const Rule& rule) {
 TEST(ExpertSelection, peft_refuses_what_peft_refuses) {
   EXPECT_THAT(peft_refusal(peft_rule({"w1"})),
               HasSubstr("cannot be adapted without 'w3'"));
-  EXPECT_THAT(peft_refusal(peft_rule({"experts"})),
-              HasSubstr("of kind te_grouped, which takes no adapter"));
+  // Once a layer, although two weights have that path.
+  EXPECT_EQ(peft_refusal(peft_rule({"0.mlp.experts"})),
+            "plan: '0.mlp.experts' selects 'model.layers.0.mlp.experts' of "
+            "kind te_grouped, which takes no adapter");
   EXPECT_THAT(peft_refusal(peft_rule({"q_proj"}, {"q_proj.weight"})),
               HasSubstr("whose layer target_modules adapts already"));
   Rule dropped = peft_rule({}, {"down_proj"});
@@ -277,6 +279,7 @@ TEST(ExpertSelection, explains_one_expert_of_a_whole_layer) {
 TEST(ExpertSelection, json_says_the_experts) {
   const std::string json = plan_to_json(
       select(make_expert_inventory(), {make_rule({"linear_fc2"})}));
+  EXPECT_THAT(json, HasSubstr("\"experts\": \"0-3\""));
   EXPECT_THAT(json, HasSubstr("\"experts\": 4"));
   EXPECT_THAT(json, HasSubstr("\"out\": 8"));
   EXPECT_THAT(json, HasSubstr("model.layers.0.mlp.experts.down_proj\""));
