@@ -11,6 +11,7 @@
 #include "match/peft_full_copy_internal.h"
 #include "match/peft_rule_internal.h"
 #include "match/peft_sizes_internal.h"
+#include "match/text_table_internal.h"
 
 namespace graft {
 namespace {
@@ -159,6 +160,14 @@ class PeftRun : public RuleRun {
         out.push_back(exclude_reason(excludes[i]) + " excludes nothing");
     }
     sizes_.add_unused(out);
+    if (beyond_string_ > 0) {
+      out.push_back("'" + entries().front() + "' hits " +
+                    with_separators(beyond_string_) +
+                    (beyond_string_ == 1 ? " module" : " modules") +
+                    " that it does not match: where experts are "
+                    "packed, PEFT replaces an expression by the last names of "
+                    "what it matches");
+    }
     return out;
   }
 
@@ -212,6 +221,7 @@ class PeftRun : public RuleRun {
       return {};
     }
     holders_.emplace(parameter.module_path);
+    if (targets_.is_beyond_string(parameter)) ++beyond_string_;
     targeted_any_ = true;
     return hits;
   }
@@ -250,6 +260,7 @@ class PeftRun : public RuleRun {
       return false;
     }
     adapted_.emplace(path);
+    if (targets_.is_beyond_string(path)) ++beyond_string_;
     targeted_any_ = true;
     last_transposed_ = info.transposed;
     return true;
@@ -332,6 +343,7 @@ class PeftRun : public RuleRun {
   bool unmatched_any_ = false;
   bool targeted_any_ = false;
   bool last_transposed_ = false;
+  std::size_t beyond_string_ = 0;  // hit by last names alone
   std::vector<std::string> problems_;
 };
 }  // namespace

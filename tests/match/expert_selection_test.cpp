@@ -259,6 +259,20 @@ TEST(ExpertSelection, peft_refuses_what_peft_refuses) {
   EXPECT_THAT(peft_refusal(dropped), HasSubstr("takes no dropout"));
 }
 
+// As PEFT does: it replaces the string by q_proj and gate.weight.
+TEST(ExpertSelection, peft_strings_that_grow_are_told) {
+  Rule rule = peft_rule({".*layers\\.1\\..*(q_proj|gate)"});
+  rule.peft.targets_listed = false;
+  rule.peft.targets_regex = true;
+  const Plan plan = select(make_expert_inventory(), {rule});
+  EXPECT_EQ(site_paths(plan), "0.linear_q 0.router 1.linear_q 1.router");
+  EXPECT_THAT(plan.warnings,
+              testing::ElementsAre(HasSubstr(
+                  "(q_proj|gate)' hits 2 modules that it does not match")));
+  rule.targets = {".*(q_proj|gate)"};
+  EXPECT_TRUE(select(make_expert_inventory(), {rule}).warnings.empty());
+}
+
 TEST(ExpertSelection, explains_one_expert_of_a_whole_layer) {
   const Selector selector = Selector::compile(issue_rules());
   const Explanation whole = selector.explain(
