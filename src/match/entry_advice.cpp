@@ -27,15 +27,18 @@ constexpr std::size_t kMaxAdvised = 16;        // entries; each tries every name
 // suggested for any other of its row.
 const std::vector<std::vector<std::string>>& word_groups() {
   static const std::vector<std::vector<std::string>> groups{
-      {"q_proj", "linear_q", "query", "query_proj", "wq", "to_q"},
-      {"k_proj", "linear_k", "key", "key_proj", "wk", "to_k"},
-      {"v_proj", "linear_v", "value", "value_proj", "wv", "to_v"},
+      {"q_proj", "linear_q", "query", "query_proj", "wq", "to_q", "attn_q"},
+      {"k_proj", "linear_k", "key", "key_proj", "wk", "to_k", "attn_k"},
+      {"v_proj", "linear_v", "value", "value_proj", "wv", "to_v", "attn_v"},
       {"o_proj", "linear_proj", "out_proj", "dense", "wo", "attn_output"},
-      {"linear_qkv", "qkv_proj", "query_key_value", "c_attn", "Wqkv"},
-      {"gate_proj", "linear_fc1_gate", "w1"},
-      {"up_proj", "linear_fc1_up", "w3"},
+      {"linear_qkv", "qkv_proj", "query_key_value", "c_attn", "Wqkv",
+       "attn_qkv"},
+      {"gate_proj", "linear_fc1_gate", "w1", "ffn_gate", "ffn_gate_exps"},
+      {"up_proj", "linear_fc1_up", "w3", "ffn_up", "ffn_up_exps"},
       {"linear_fc1", "gate_up_proj", "fc1", "c_fc", "dense_h_to_4h"},
-      {"down_proj", "linear_fc2", "w2", "fc2", "dense_4h_to_h"},
+      {"down_proj", "linear_fc2", "w2", "fc2", "dense_4h_to_h", "ffn_down",
+       "ffn_down_exps"},
+      {"router", "gate", "ffn_gate_inp"},
       {"lm_head", "output_layer", "embed_out", "output"}};
   return groups;
 }
@@ -176,7 +179,7 @@ class Advice {
   void fill() {
     if (entry_.size() > kLongestAdvised) return;
     fill_refusal();
-    if (!report_.refusal.empty()) return;
+    if (!report_.refusal.empty()) return try_inside();
     try_rewritten();
     if (report_.suggestions.empty() && syntax_ == PatternSyntax::kGlob) {
       try_entry(with_known_numbers(entry_, census_));
@@ -190,6 +193,13 @@ class Advice {
   }
 
  private:
+  // What a container that the entry names has in it.
+  void try_inside() {
+    const bool has_stars = syntax_ != PatternSyntax::kPeft;
+    if (!has_stars || !is_literal_entry(entry_, syntax_)) return;
+    if (!try_entry(entry_ + ".*")) try_entry("*." + entry_ + ".*");
+  }
+
   // The entry with what was lost put back, or what is too much taken away.
   void try_rewritten() {
     const std::string& entry = entry_;
@@ -197,6 +207,7 @@ class Advice {
       try_entry(with_stars(entry));
       try_entry("*." + entry);
       try_entry(entry + ".*");
+      try_entry("*." + entry + ".*");
       try_entry("*." + without_affixes(entry));
     }
     try_entry(without_affixes(entry));

@@ -2,6 +2,7 @@
 #include "match/folded_path_internal.h"
 
 #include <algorithm>
+#include <string>
 
 #include "graft/match/plan.h"
 
@@ -112,10 +113,21 @@ void FoldedPaths::add(const std::string& folded,
 
 namespace {
 
+// The 7 of "experts.linear_fc2.7", as tables call the matrix of one expert.
+std::optional<std::int64_t> matrix_expert(std::string_view path) {
+  const std::size_t dot = path.rfind('.');
+  const std::size_t at = path.rfind("experts.linear_fc", dot);
+  if (at == path.npos || path.find('.', at + 8) != dot) return std::nullopt;
+  const std::string_view number = path.substr(dot + 1);
+  if (!is_path_number(number)) return std::nullopt;
+  return std::stoll(std::string(number));
+}
+
 FoldedPaths fold_all(const std::vector<std::string>& paths) {
   FoldedPaths out;
   for (const std::string& path : paths) {
-    const PathNumbers numbers = path_numbers(path);
+    PathNumbers numbers = path_numbers(path);
+    if (!numbers.expert) numbers.expert = matrix_expert(path);
     out.add(fold_path(path, numbers.layer, numbers.expert), numbers.layer,
             numbers.expert);
   }

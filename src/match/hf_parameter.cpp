@@ -98,7 +98,7 @@ class Collector {
       const std::string_view path = info.path;
       parameter.name = path.substr(path.rfind('.') + 1);
       parameter.shape = info.shape;
-      parameter.transposed = info.transposed;
+      parameter.transposed = info.transposed && info.shape.size() == 3;
     }
   }
 

@@ -9,6 +9,7 @@
 #include "match/component_path_internal.h"
 #include "match/entry_set_internal.h"
 #include "match/folded_path_internal.h"
+#include "match/text_table_internal.h"
 
 namespace graft {
 namespace {
@@ -184,7 +185,7 @@ std::vector<std::string> dot_warnings(
       if (names.empty()) return;
       out.push_back((difference.is_exclude ? "exclude '" : "'") +
                     difference.entry + "' " + verb + " " +
-                    std::to_string(names.size()) +
+                    with_separators(names.size()) +
                     (names.size() == 1 ? " name " : " names ") + why + ": " +
                     folded_names(names));
     };

@@ -63,14 +63,15 @@ NameCensus::NameCensus(const Inventory& inventory, PatternSyntax syntax)
     : syntax_(syntax) {
   const bool runtime_names =
       syntax != PatternSyntax::kPeft || !inventory.has_family_table;
-  for (const ModuleInfo& info : inventory.modules) {
+  for (std::size_t i = 0; i < inventory.modules.size(); ++i) {
+    const ModuleInfo& info = inventory.modules[i];
     if (info.same_as) continue;
     if (takes_adapter(info.kind)) {
       last_layer_ = std::max(last_layer_, info.layer);
       last_expert_ = std::max(last_expert_, info.expert);
     }
     const KindSet kinds = kinds_of(info);
-    Named whole{{}, info.kind, kinds};
+    Named whole{{}, info.kind, kinds, i};
     if (runtime_names) whole.names.push_back(info.path);
     if (!info.hf_parameter.empty()) whole.names.push_back(info.hf_parameter);
     std::vector<Named> parts;
@@ -79,7 +80,7 @@ NameCensus::NameCensus(const Inventory& inventory, PatternSyntax syntax)
         whole.names.push_back(part.path);
         continue;
       }
-      parts.push_back({{part.path}, info.kind, kinds});
+      parts.push_back({{part.path}, info.kind, kinds, i, true});
       if (!runtime_names) continue;
       parts.back().names.push_back(component_path(info.path, part.component));
     }
@@ -128,10 +129,15 @@ std::size_t NameCensus::count(const std::string& last_name) const {
 std::size_t NameCensus::hits(const std::string& entry) const {
   const Candidate candidate(entry, syntax_);
   if (!candidate.pattern) return 0;
-  return static_cast<std::size_t>(
-      std::count_if(linears_.begin(), linears_.end(), [&](const Named& named) {
-        return candidate.hits(named.names, named.kinds);
-      }));
+  std::size_t count = 0;
+  std::optional<std::size_t> whole;  // the last module that is hit as such
+  for (const Named& named : linears_) {
+    if (named.is_part && whole == named.module) continue;
+    if (!candidate.hits(named.names, named.kinds)) continue;
+    ++count;
+    if (!named.is_part) whole = named.module;
+  }
+  return count;
 }
 
 std::map<LayerKind, std::size_t> NameCensus::other_kinds(

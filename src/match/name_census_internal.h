@@ -34,7 +34,8 @@ class NameCensus {
     return last_expert_;
   }
 
-  // Linear modules (or parts) that the entry would hit; 0 when malformed.
+  // Linear modules that the entry would hit, or parts of such whose whole it
+  // does not; 0 when malformed.
   std::size_t hits(const std::string& entry) const;
 
   // Kinds of the other modules that the entry names, with their numbers.
@@ -45,6 +46,8 @@ class NameCensus {
     std::vector<std::string> names;
     LayerKind kind;
     KindSet kinds;
+    std::size_t module;    // in the inventory
+    bool is_part = false;  // stands behind its module
   };
   void add(Named named);
   void add_components(const Named& named);

@@ -53,9 +53,9 @@ CodePointer compile(const std::string& pattern, const std::string& label,
                                  pattern.size(), kOptions | extent, &error,
                                  &offset, context.get()));
   if (!code) {
-    throw ConfigError(ErrorText{.operation = "match",
-                                .what = label + " is not supported",
-                                .got = pcre2_message(error)});
+    throw ConfigError(ErrorText{
+        .operation = "match",
+        .what = label + " is not supported: " + pcre2_message(error)});
   }
   // Without a JIT the interpreter gives the same answers.
   pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
@@ -88,8 +88,8 @@ int PatternRegex::Code::run(std::string_view text,
   if (result < 0) {
     throw ConfigError(
         ErrorText{.operation = "match",
-                  .what = label + " on " + quoted_pattern(text),
-                  .got = pcre2_message(result),
+                  .what = label + " on " + quoted_pattern(text) + ": " +
+                          pcre2_message(result),
                   .hint = "Write the pattern with fewer nested repeats"});
   }
   return result == 0 ? 1 : result;

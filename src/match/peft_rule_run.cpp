@@ -11,6 +11,7 @@
 #include "match/peft_full_copy_internal.h"
 #include "match/peft_rule_internal.h"
 #include "match/peft_sizes_internal.h"
+#include "match/text_table_internal.h"
 
 namespace graft {
 namespace {
@@ -19,10 +20,12 @@ std::optional<std::int64_t> layer_of(const PeftRule& rule,
                                      std::string_view path) {
   for (const PatternRegex& pattern : rule.layers_patterns) {
     if (!pattern.matches(path)) continue;
+    // The pattern decides, also without a number: "layers|h" ends before it.
     const std::string index = pattern.capture(path, "idx").value_or("");
     std::int64_t value = 0;
     const char* end = index.data() + index.size();
-    if (std::from_chars(index.data(), end, value).ptr != end) break;
+    const auto read = std::from_chars(index.data(), end, value);
+    if (read.ec != std::errc() || read.ptr != end) break;
     return value;
   }
   return std::nullopt;
@@ -157,6 +160,14 @@ class PeftRun : public RuleRun {
         out.push_back(exclude_reason(excludes[i]) + " excludes nothing");
     }
     sizes_.add_unused(out);
+    if (beyond_string_ > 0) {
+      out.push_back("'" + entries().front() + "' hits " +
+                    with_separators(beyond_string_) +
+                    (beyond_string_ == 1 ? " module" : " modules") +
+                    " that it does not match: where experts are "
+                    "packed, PEFT replaces an expression by the last names of "
+                    "what it matches");
+    }
     return out;
   }
 
@@ -210,6 +221,7 @@ class PeftRun : public RuleRun {
       return {};
     }
     holders_.emplace(parameter.module_path);
+    if (targets_.is_beyond_string(parameter)) ++beyond_string_;
     targeted_any_ = true;
     return hits;
   }
@@ -234,9 +246,12 @@ class PeftRun : public RuleRun {
     const std::string start =
         "plan: '" + targets_.entries()[entry] + "' selects '";
     if (!takes_adapter(rule_, info, unit)) {
-      problems_.push_back(start + std::string(path) + "' of kind " +
-                          std::string(layer_kind_name(info.kind)) +
-                          ", which takes no adapter");
+      std::string text = start + std::string(path) + "' of kind " +
+                         std::string(layer_kind_name(info.kind)) +
+                         ", which takes no adapter";
+      // The two weights of packed experts share one path.
+      const bool is_new = problems_.empty() || problems_.back() != text;
+      if (is_new) problems_.push_back(std::move(text));
       return false;
     }
     if (const auto parent = adapted_parent(adapted_, path)) {
@@ -245,6 +260,7 @@ class PeftRun : public RuleRun {
       return false;
     }
     adapted_.emplace(path);
+    if (targets_.is_beyond_string(path)) ++beyond_string_;
     targeted_any_ = true;
     last_transposed_ = info.transposed;
     return true;
@@ -327,6 +343,7 @@ class PeftRun : public RuleRun {
   bool unmatched_any_ = false;
   bool targeted_any_ = false;
   bool last_transposed_ = false;
+  std::size_t beyond_string_ = 0;  // hit by last names alone
   std::vector<std::string> problems_;
 };
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "graft/base/error.h"
 #include "match/component_path_internal.h"
+#include "match/hf_parameter_internal.h"
 #include "match/peft_defaults_internal.h"
 
 namespace graft {
@@ -210,6 +211,7 @@ bool PeftTargets::convert_experts(const Inventory& inventory, bool regex,
           });
       for (const std::string& name : names) add(name, i);
       if (names.empty()) return false;
+      replaced_ = std::move(whole);
     } else {
       add(entries_[i], i);
     }
@@ -218,6 +220,7 @@ bool PeftTargets::convert_experts(const Inventory& inventory, bool regex,
   entries = convert_expert_targets(words, std::move(entries));
   parameters_ = std::move(entries.parameters);
   fused_ = std::move(entries.fused);
+  words_ = &words;
   add_modules(entries.modules);
   return true;
 }
@@ -263,6 +266,20 @@ std::vector<std::size_t> PeftTargets::hits(const ModuleInfo& info,
 
 bool PeftTargets::is_exact(std::string_view path) const {
   return exact_.count(path) > 0;
+}
+
+bool PeftTargets::is_beyond_string(std::string_view path) const {
+  return replaced_ && replaced_->first_hit(path) == kNoHit;
+}
+
+bool PeftTargets::is_beyond_string(const HfParameter& parameter) const {
+  if (!is_beyond_string(parameter.path())) return false;
+  if (!is_beyond_string(parameter.module_path)) return false;
+  const std::string holder = std::string(parameter.module_path) + '.';
+  return std::ranges::all_of(words_->rows, [&](const ExpertWords::Row& row) {
+    return parameter.name != row.parameter ||
+           is_beyond_string(holder + std::string(row.layer));
+  });
 }
 
 }  // namespace graft

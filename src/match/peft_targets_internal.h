@@ -20,6 +20,8 @@
 
 namespace graft {
 
+struct HfParameter;
+
 // A module of the Hugging Face world: a module of the inventory or a part.
 struct HfUnit {
   std::size_t part = kWhole;
@@ -59,6 +61,10 @@ class PeftTargets {
                                 std::string_view path) const;
   // Hit by its full path, which layers_to_transform does not filter.
   bool is_exact(std::string_view path) const;
+  // Whether a string that was replaced by last names does not match the path,
+  // or any name that the parameter's layer has or once had.
+  bool is_beyond_string(std::string_view path) const;
+  bool is_beyond_string(const HfParameter& parameter) const;
 
  private:
   void add_list();
@@ -74,7 +80,9 @@ class PeftTargets {
   std::size_t target_count_ = 0;  // of entries_, before the parameters
   std::vector<PeftEntry> parameters_;
   std::vector<std::string> fused_;
-  std::optional<PatternSet> regex_;  // the one entry, when it is a string
+  std::optional<PatternSet> regex_;     // the one entry, when it is a string
+  std::optional<PatternSet> replaced_;  // the string that became last names
+  const ExpertWords* words_ = nullptr;  // of what was converted
   EntryIndex by_text_;
   std::vector<std::size_t> all_linear_;
   bool has_linear_ = true;  // a layer that all-linear takes

@@ -133,6 +133,9 @@ void write_entry(JsonWriter& out, const Plan& plan, const EntryReport& report) {
     const auto& expert = plan.sites[site].expert;
     if (layer) layers.push_back(*layer);
     if (expert) experts.push_back(*expert);
+    // One adapter on them all.
+    const std::int64_t all = plan.sites[site].experts;
+    for (std::int64_t i = 0; all > 1 && i < all; ++i) experts.push_back(i);
   }
   out.begin_object();
   out.field("rule", report.rule);

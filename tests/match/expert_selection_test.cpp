@@ -248,13 +248,29 @@ std::string peft_refusal(const Rule& rule) {
 TEST(ExpertSelection, peft_refuses_what_peft_refuses) {
   EXPECT_THAT(peft_refusal(peft_rule({"w1"})),
               HasSubstr("cannot be adapted without 'w3'"));
-  EXPECT_THAT(peft_refusal(peft_rule({"experts"})),
-              HasSubstr("of kind te_grouped, which takes no adapter"));
+  // Once a layer, although two weights have that path.
+  EXPECT_EQ(peft_refusal(peft_rule({"0.mlp.experts"})),
+            "plan: '0.mlp.experts' selects 'model.layers.0.mlp.experts' of "
+            "kind te_grouped, which takes no adapter");
   EXPECT_THAT(peft_refusal(peft_rule({"q_proj"}, {"q_proj.weight"})),
               HasSubstr("whose layer target_modules adapts already"));
   Rule dropped = peft_rule({}, {"down_proj"});
   dropped.adapter.dropout = 0.1;
   EXPECT_THAT(peft_refusal(dropped), HasSubstr("takes no dropout"));
+}
+
+// As PEFT does: it replaces the string by q_proj and gate.weight.
+TEST(ExpertSelection, peft_strings_that_grow_are_told) {
+  Rule rule = peft_rule({".*layers\\.1\\..*(q_proj|gate)"});
+  rule.peft.targets_listed = false;
+  rule.peft.targets_regex = true;
+  const Plan plan = select(make_expert_inventory(), {rule});
+  EXPECT_EQ(site_paths(plan), "0.linear_q 0.router 1.linear_q 1.router");
+  EXPECT_THAT(plan.warnings,
+              testing::ElementsAre(HasSubstr(
+                  "(q_proj|gate)' hits 2 modules that it does not match")));
+  rule.targets = {".*(q_proj|gate)"};
+  EXPECT_TRUE(select(make_expert_inventory(), {rule}).warnings.empty());
 }
 
 TEST(ExpertSelection, explains_one_expert_of_a_whole_layer) {
@@ -277,6 +293,7 @@ TEST(ExpertSelection, explains_one_expert_of_a_whole_layer) {
 TEST(ExpertSelection, json_says_the_experts) {
   const std::string json = plan_to_json(
       select(make_expert_inventory(), {make_rule({"linear_fc2"})}));
+  EXPECT_THAT(json, HasSubstr("\"experts\": \"0-3\""));
   EXPECT_THAT(json, HasSubstr("\"experts\": 4"));
   EXPECT_THAT(json, HasSubstr("\"out\": 8"));
   EXPECT_THAT(json, HasSubstr("model.layers.0.mlp.experts.down_proj\""));

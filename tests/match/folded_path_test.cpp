@@ -65,6 +65,17 @@ TEST(FoldedPath, counts_what_is_in_no_layer) {
   EXPECT_EQ(blocks[1].count, 2u);
 }
 
+TEST(FoldedPath, folds_the_matrices_of_single_experts) {
+  EXPECT_EQ(folded_names({"decoder.layers.1.mlp.experts.linear_fc2.0",
+                          "decoder.layers.1.mlp.experts.linear_fc2.1",
+                          "decoder.layers.2.mlp.experts.linear_fc2.0",
+                          "decoder.layers.2.mlp.experts.linear_fc2.1"}),
+            "decoder.layers.*.mlp.experts.linear_fc2.* (layers 1-2, experts "
+            "0-1)");
+  EXPECT_EQ(folded_names({"experts.linear_fc2", "experts.linear_fc2.x.1"}),
+            "experts.linear_fc2, experts.linear_fc2.x.* (layer 1)");
+}
+
 TEST(FoldedPath, folds_a_list_of_names) {
   EXPECT_EQ(folded_names({"model.layers.0.a", "lm_head", "model.layers.1.a",
                           "model.layers.5.a", "model.layers.5.b"}),

@@ -94,6 +94,18 @@ TEST(TargetParameters, transposed_experts_are_in_by_out) {
   EXPECT_TRUE(plan.sites[0].transposed);
 }
 
+// As the biases of gpt_oss' experts.
+TEST(TargetParameters, two_axes_are_out_by_in_beside_transposed_experts) {
+  Inventory model = make_packed_model();
+  model.parameters.push_back(
+      {"model.layers.1.mlp.experts.bias", {4, 16}, true});
+  const Plan plan = test::select(model, {peft_rule({}, {"experts.bias"})});
+  ASSERT_EQ(plan.sites.size(), 1u);
+  EXPECT_EQ(plan.sites[0].in, 16);
+  EXPECT_EQ(plan.sites[0].rows.size(), 4);
+  EXPECT_FALSE(plan.sites[0].transposed);
+}
+
 TEST(TargetParameters, names_of_former_layers_become_parameters) {
   const Rule rule = peft_rule({"gate_proj", "q_proj", "up_proj"});
   const Plan plan = test::select(make_packed_model(), {rule});
@@ -173,6 +185,20 @@ TEST(PeftRule, says_why_it_selects_nothing) {
       EXPECT_THAT(error.what(), HasSubstr(texts[i]));
     }
   }
+}
+
+// PEFT's pattern is the entry between its own two ends, so a bare choice is
+// found without its number, and a number beyond all layers is none of them.
+TEST(PeftRule, a_layer_without_a_number_is_not_layer_0) {
+  Inventory model = make_packed_model();
+  model.modules[0].path = "model.layers.99999999999999999999.q_proj";
+  Rule rule = peft_rule({"q_proj"});
+  rule.peft.layers_to_transform = {{0}};
+  EXPECT_TRUE(test::select(model, {rule}).sites.empty());
+  rule.peft.layers_pattern = {"layers|h"};
+  EXPECT_TRUE(test::select(make_packed_model(), {rule}).sites.empty());
+  rule.peft.layers_pattern = {"(?:layers|h)"};
+  EXPECT_EQ(test::select(make_packed_model(), {rule}).sites.size(), 1u);
 }
 
 TEST(PeftRule, an_empty_target_list_is_an_error_of_its_own) {

@@ -282,9 +282,14 @@ void check_run(const Json& model, const Json& run) {
 // (model.layers.2, hit beside linears): a family's inventory has no such names,
 // so graft adapts the linears.
 bool is_about_containers(Inventory inventory, const Json& run) {
-  std::erase_if(inventory.modules, [](const ModuleInfo& module) {
-    return module.kind == LayerKind::kContainer ||
-           module.kind == LayerKind::kModuleList;
+  std::set<std::string> holders;
+  for (const ParameterInfo& info : inventory.parameters) {
+    holders.insert(info.path.substr(0, info.path.rfind('.')));
+  }
+  std::erase_if(inventory.modules, [&](const ModuleInfo& module) {
+    const bool container = module.kind == LayerKind::kContainer ||
+                           module.kind == LayerKind::kModuleList;
+    return container && !holders.contains(module.path);
   });
   const Outcome outcome = select(inventory, run);
   return outcome.plan && !outcome.plan->sites.empty();

@@ -45,8 +45,11 @@ TEST(Unmatched, suggests_what_was_meant) {
       {"model.layer.1.mlp.up_proj",
        "Nearest: model.layers.1.mlp.up_proj (1 module), up_proj (2)"},
       {"*.self_atn.*", "Nearest: *.self_attn.* (8 modules)."},
+      {"self_attn", "Nearest: *.self_attn.* (8 modules)."},
       {"w2", "Nearest: down_proj (2 modules)"},
-      {"*.layers.{40..}.mlp.*", "Nearest: *.layers.{0..1}.mlp.* (8 modules)."},
+      {"attn_q", "Nearest: q_proj (2 modules), linear_q (2)."},
+      {"blk.1.ffn_down", "Nearest: down_proj (2 modules), linear_fc2 (2)."},
+      {"*.layers.{40..}.mlp.*", "Nearest: *.layers.{0..1}.mlp.* (4 modules)."},
       {"model.layers.7.mlp.up_proj",
        "Nearest: model.layers.{0..1}.mlp.up_proj (2 modules)."},
       {"*.self_attn.q_porj", "Nearest: *.self_attn.q_proj (2 modules)"},
@@ -57,6 +60,12 @@ TEST(Unmatched, suggests_what_was_meant) {
        "'input_layernorm' selects no module: it names 2 modules of kind norm, "
        "and only linear layers take adapters. Fix the entry."},
       {"embed_tokens", "1 module of kind embedding"},
+      {"mlp",
+       "2 modules of kind container, and only linear layers take adapters. "
+       "Nearest: *.mlp.* (4 modules)."},
+      {"decoder.layers.0.mlp",
+       "1 module of kind container, and only linear layers take adapters. "
+       "Nearest: decoder.layers.0.mlp.* (2 modules)."},
       {"*layernorm*", "2 modules of kind norm"},
   };
   const Inventory inventory = make_llama_inventory(2);

@@ -95,6 +95,15 @@ std::string_view stack_name(std::string_view path) {
   }
 }
 
+// Nothing for a number too large for any layer.
+std::optional<std::int64_t> number_or_none(std::string_view digits) {
+  std::int64_t value = 0;
+  const char* end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, value);
+  if (read.ec != std::errc()) return std::nullopt;
+  return value;
+}
+
 // Which modules a list of targets reaches: all of them, or those of layers.
 class LayerFilter {
  public:
@@ -119,12 +128,9 @@ class LayerFilter {
     for (std::size_t dot = path.find('.'); dot != std::string_view::npos;
          dot = path.find('.')) {
       const std::string_view part = path.substr(0, dot);
-      std::int64_t value = 0;
-      const char* end = part.data() + part.size();
-      const bool number = !part.empty() &&
-                          part.find_first_not_of("0123456789") == part.npos &&
-                          std::from_chars(part.data(), end, value).ptr == end;
-      if (number && before == stack) return value;
+      const bool number =
+          !part.empty() && part.find_first_not_of("0123456789") == part.npos;
+      if (number && before == stack) return number_or_none(part);
       before = part;
       path.remove_prefix(dot + 1);
     }

@@ -104,6 +104,23 @@ TEST(TargetChoice, layers_where_these_are_fewer_entries) {
       ElementsAre("10.self_attn.q_proj", "11.self_attn.q_proj"));
 }
 
+// It would be read as layer 0, and 0 and 3 be fewer entries than 14 tails.
+TEST(TargetChoice, a_number_beyond_all_layers_is_no_layer) {
+  Inventory model = make_model(12, 0, "model.layers");
+  for (ModuleInfo& info : model.modules) {
+    const std::size_t at = info.path.find(".11.");
+    if (at == std::string::npos) continue;
+    info.path.replace(at, 4, ".99999999999999999999.");
+  }
+  const auto chosen = [](const ModuleInfo& info) {
+    return contains(info, "layers.3.") || contains(info, "layers.999");
+  };
+  const TargetChoice choice =
+      choose_targets(paths_where(model, chosen), hf_tree_names(model));
+  EXPECT_EQ(choice.targets.size(), 14u);
+  EXPECT_TRUE(choice.layers.empty());
+}
+
 TEST(TargetChoice, a_full_path_stands_beside_layers) {
   const Inventory model = make_model(12, 0, "model.layers");
   const TargetChoice choice =
