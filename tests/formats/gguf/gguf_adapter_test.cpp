@@ -176,6 +176,7 @@ Rule expert_rule(std::vector<std::string> targets, std::int64_t rank,
                  double alpha) {
   Rule out = rule_on(std::move(targets), rank, alpha);
   out.syntax = PatternSyntax::kPeft;
+  out.peft.experts_as_layers = true;
   return out;
 }
 
@@ -224,6 +225,29 @@ TEST(GgufAdapter, experts_become_one_tensor) {
     EXPECT_THAT(got, testing::Pointwise(testing::FloatNear(1e-4F), wanted));
   }
   EXPECT_THAT(slice(values_of(file, name + "b"), 1, 3), testing::Each(0.0F));
+}
+
+// Adapters on all experts at once are the same file whichever layout the
+// checkpoint of the base has.
+TEST(GgufAdapter, packed_experts_are_written_as_single_ones) {
+  ModelConfig config = mixtral_config();
+  std::vector<std::string> texts;
+  for (const bool packed : {false, true}) {
+    config.experts.packed = packed;
+    const AdapterFile adapter = make_adapter(
+        make_family_inventory(config),
+        {rule_on({"kind=expert", "router"}, 2, 5)});
+    ASSERT_EQ(adapter.records.size(), 3U);
+    const TemporaryDirectory directory;
+    const auto path = directory.path() / "a.gguf";
+    write_gguf_adapter(path, adapter, config);
+    texts.push_back(test::read_text(path));
+    const GgufFile file = GgufFile::open(path);
+    EXPECT_EQ(file.entries().size(), 2U * 4);
+    EXPECT_EQ(values_of(file, "blk.0.ffn_gate_exps.weight.lora_a"),
+              values_of(file, "blk.0.ffn_up_exps.weight.lora_a"));
+  }
+  EXPECT_EQ(texts[0], texts[1]);
 }
 
 // Names without parts of their own; rows as they are.
