@@ -234,9 +234,9 @@ TEST(GgufAdapter, packed_experts_are_written_as_single_ones) {
   std::vector<std::string> texts;
   for (const bool packed : {false, true}) {
     config.experts.packed = packed;
-    const AdapterFile adapter = make_adapter(
-        make_family_inventory(config),
-        {rule_on({"kind=expert", "router"}, 2, 5)});
+    const AdapterFile adapter =
+        make_adapter(make_family_inventory(config),
+                     {rule_on({"kind=expert", "router"}, 2, 5)});
     ASSERT_EQ(adapter.records.size(), 3U);
     const TemporaryDirectory directory;
     const auto path = directory.path() / "a.gguf";
