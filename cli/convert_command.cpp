@@ -83,9 +83,9 @@ int convert_adapter(const Options& options) {
   check_adapter_options(options);
   const auto base = open_checkpoint(locate_model(options.base));
   const Inventory inventory = base->inventory();
-  const AdapterFile adapter = read_hf_adapter(options.input, inventory);
   const Logger logger("graft.convert");
   for (const std::string& text : inventory.warnings) logger.warning(text);
+  const AdapterFile adapter = read_hf_adapter(options.input, inventory);
   for (const std::string& text : adapter.warnings) logger.warning(text);
   const DType dtype =
       options.dtype.empty() ? DType::kF32 : output_dtype(options.dtype);

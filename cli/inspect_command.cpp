@@ -1,7 +1,6 @@
 // Prints what a checkpoint, a safetensors file or an adapter holds.
 #include "inspect_command.h"
 
-#include <filesystem>
 #include <iostream>
 
 #include "arguments.h"
@@ -38,10 +37,8 @@ Options parse_options(const std::vector<std::string>& args) {
 
 int inspect_command(const std::vector<std::string>& args) {
   const Options options = parse_options(args);
-  const std::filesystem::path path = std::filesystem::exists(options.path)
-                                         ? std::filesystem::path(options.path)
-                                         : locate_model(options.path);
-  const Inspection inspection = inspect_path(path, !options.all);
+  const Inspection inspection =
+      inspect_path(locate_model(options.path), !options.all);
   std::cout << (options.json ? inspection_to_json(inspection)
                              : inspection_to_text(inspection));
   return 0;

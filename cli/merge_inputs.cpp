@@ -29,9 +29,10 @@ MergeInputs open_merge_inputs(const MergeArguments& arguments,
   MergeInputs out;
   out.base = locate_model(arguments.base);
   const Inventory inventory = open_checkpoint(out.base)->inventory();
-  out.adapter = read_hf_adapter(arguments.adapter, inventory);
   const Logger logger("graft.merge");
+  // First: what is wrong with the base may be why the adapter does not fit.
   for (const std::string& text : inventory.warnings) logger.warning(text);
+  out.adapter = read_hf_adapter(arguments.adapter, inventory);
   for (const std::string& text : out.adapter.warnings) logger.warning(text);
   out.options.threads = arguments.threads();
   out.options.progress = [&progress](const MergeProgress& state) {

@@ -189,13 +189,25 @@ class Planner {
     return tied_ && tied_->head_tensor == tensor;
   }
 
+  // GPTQ, AWQ and compressed-tensors keep a weight's integers under a name of
+  // their own.
+  std::string absence_of(const std::string& tensor) const {
+    const std::string module = tensor.substr(0, tensor.rfind('.') + 1);
+    for (const char* integers : {"qweight", "weight_packed"}) {
+      if (!tensors_.contains(module + integers)) continue;
+      return "stored quantised, as " + printable(module + integers) +
+             ", which cannot be merged into";
+    }
+    return "not in the base";
+  }
+
   bool check_target(const Target& target) {
     const std::string where = "tensor " + printable(target.tensor) + ": ";
     const std::string& stored =
         is_head(target.tensor) ? tied_->embedding_tensor : target.tensor;
     const auto found = tensors_.find(stored);
     if (found == tensors_.end()) {
-      problems_.push_back(where + "not in the base");
+      problems_.push_back(where + absence_of(stored));
       return false;
     }
     const HostTensor& base = found->second->base;

@@ -54,6 +54,16 @@ TEST(Inspect, what_is_no_checkpoint) {
   error(directory.path() / "notes.txt", 3);
 }
 
+TEST(Inspect, a_configuration_is_its_directory) {
+  const TemporaryDirectory directory;
+  directory.write("config.json", read_text(tiny_model() / "config.json"));
+  const Outcome outcome =
+      run_graft({"inspect", directory.path() / "config.json"});
+  expect_quiet_success(outcome);
+  EXPECT_EQ(outcome.out, run_graft({"inspect", directory.path()}).out);
+  EXPECT_THAT(outcome.out, HasSubstr("model.embed_tokens.weight"));
+}
+
 // A hostile name must not move the cursor of a terminal or forge a row.
 TEST(Inspect, control_characters_of_a_file_are_not_printed) {
   const TemporaryDirectory directory;

@@ -227,6 +227,23 @@ TEST(Merge, RefusesTensorsThatDoNotFitAllTogether) {
   EXPECT_FALSE(fs::exists(files.output()));
 }
 
+TEST(Merge, NamesTheIntegersOfAQuantisedBase) {
+  for (const std::string name : {"c.proj.qweight", "c.proj.weight_packed"}) {
+    const CheckpointFixture files(DType::kF32);
+    for (const auto& entry :
+         {CheckpointFixture::kFirst, CheckpointFixture::kSecond,
+          "model.safetensors.index.json"}) {
+      fs::remove(files.base() / entry);
+    }
+    files.save("model.safetensors",
+               {{name, made_up_tensor(DType::kF32, {5, 19}, 1)}});
+    const AdapterFile adapter =
+        make_adapter({made_up_site("c.proj", 6, 19, 3)});
+    EXPECT_THAT(error_of<FileError>(files, adapter),
+                HasSubstr("c.proj.weight: stored quantised, as " + name));
+  }
+}
+
 TEST(Merge, RefusesNumbersThatAreNotFinite) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
                           std::numeric_limits<float>::infinity(), 60000.0f}) {

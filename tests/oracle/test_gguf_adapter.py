@@ -13,7 +13,7 @@ from compare import load_base
 from conftest import ROOT
 from family_files import FAMILIES, make_pair
 from hf_to_gguf import (ARCHITECTURES, EXPERTS, INTERLEAVED, head_dim_of,
-                        interleaved)
+                        interleaved, split_experts)
 from safetensors.torch import load_file, save_file
 
 TINY = ROOT / "tests/golden/gguf/models"
@@ -179,6 +179,39 @@ def test_experts_are_merged(graft, tmp_path, name, ranks):
         graft("convert", adapter, "--to", "gguf", "--base", base, "-o",
               tmp_path / f"{base.name}.a.gguf")
         check_file(tmp_path / f"{base.name}.a.gguf", expected, config)
+
+
+def merged_deltas(live, folder, config):
+    """What merging in PEFT changes, experts one by one."""
+    base = load_base(folder).state_dict()
+    merged = live.merge_and_unload().state_dict()
+    return split_experts(
+        {name: (merged[name] - tensor).numpy() for name, tensor in base.items()
+         if not torch.equal(merged[name], tensor)}, config)
+
+
+@pytest.mark.parametrize("settings", [
+    {"target_modules": "all-linear", "r": 3, "lora_alpha": 4},
+    {"target_modules": ["v_proj"], "r": 4, "use_rslora": True,
+     "target_parameters": ["gate_up_proj", "0.mlp.gate.weight"]}])
+@pytest.mark.parametrize("name", ["mixtral_packed", "mixtral_window",
+                                  "qwen3_moe_packed", "qwen3_moe_dense"])
+def test_parameters_are_adapters_on_every_expert(graft, tmp_path, name,
+                                                 settings):
+    """In both layouts that a base has on disk."""
+    from peft import LoraConfig, get_peft_model
+    torch.manual_seed(7)
+    live = get_peft_model(load_base(FAMILIES / name),
+                          LoraConfig(task_type="CAUSAL_LM", **settings))
+    for path, parameter in live.named_parameters():
+        if "lora_B" in path:
+            torch.nn.init.normal_(parameter, std=0.5)
+    live.save_pretrained(tmp_path / "adapter")
+    config = live.config
+    graft("convert", tmp_path / "adapter", "--to", "gguf", "--base",
+          FAMILIES / name, "-o", tmp_path / "a.gguf")
+    check_file(tmp_path / "a.gguf",
+               merged_deltas(live, FAMILIES / name, config), config)
 
 
 def drop_layers(adapter, expected, layers):

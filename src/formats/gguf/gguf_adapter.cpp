@@ -10,6 +10,7 @@
 #include "graft/base/error.h"
 #include "graft/base/half.h"
 #include "graft/formats/gguf/adapter.h"
+#include "graft/formats/hf/weight_table.h"
 #include "graft/io/gguf_writer.h"
 
 namespace graft {
@@ -134,14 +135,38 @@ std::vector<std::vector<Placed>> group_by_tensor(
   return out;
 }
 
+// The names that single experts have in the other layout of checkpoints, by
+// which llama.cpp's are found; the rows of both layouts are the same.
+AdapterFile with_expert_names(AdapterFile adapter, ModelConfig base) {
+  base.experts.packed = false;
+  std::map<std::string, ModuleInfo> grouped;
+  for (ModuleInfo& module : make_family_inventory(base).modules) {
+    if (module.kind != LayerKind::kTeGrouped) continue;
+    std::string path = module.path;
+    grouped.emplace(std::move(path), std::move(module));
+  }
+  for (Site& site : adapter.plan.sites) {
+    const auto module = grouped.find(site.module);
+    if (module == grouped.end()) continue;
+    site.hf_paths.clear();
+    site.hf_rows.clear();
+    for (const ModulePart& part : module->second.parts) {
+      site.hf_paths.push_back(part.path);
+      site.hf_rows.push_back(part.rows);
+    }
+  }
+  return adapter;
+}
+
 }  // namespace
 
 void write_gguf_adapter(const std::filesystem::path& path,
                         const AdapterFile& adapter, const ModelConfig& base,
                         DType dtype) {
   const Family& family = gguf_family_of(base.model_type);
-  const std::vector<HfModule> modules =
-      split_by_hf_module(adapter, {.operation = kOperation});
+  const std::vector<HfModule> modules = split_by_hf_module(
+      base.experts.packed ? with_expert_names(adapter, base) : adapter,
+      {.operation = kOperation});
   const double alpha = common_alpha(modules);
   NamedTensors tensors;
   for (const auto& group : group_by_tensor(modules, base)) {

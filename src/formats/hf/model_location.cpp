@@ -101,7 +101,10 @@ std::optional<fs::path> find_snapshot(const fs::path& repository) {
 fs::path locate_model(std::string_view model) {
   const fs::path path(model);
   std::error_code error;
-  if (!model.empty() && fs::exists(path, error)) return path;
+  if (!model.empty() && fs::exists(path, error)) {
+    if (path.filename() != "config.json") return path;
+    return path.has_parent_path() ? path.parent_path() : fs::path(".");
+  }
   ErrorText text{
       .operation = kOperation,
       .what = "'" + std::string(model) + "' is no directory or file"};

@@ -171,6 +171,15 @@ ModelConfig mixtral_config() {
   return out;
 }
 
+// As PEFT's files name the matrices of single experts.
+Rule expert_rule(std::vector<std::string> targets, std::int64_t rank,
+                 double alpha) {
+  Rule out = rule_on(std::move(targets), rank, alpha);
+  out.syntax = PatternSyntax::kPeft;
+  out.peft.experts_as_layers = true;
+  return out;
+}
+
 std::vector<float> slice(const std::vector<float>& values, std::size_t expert,
                          std::size_t experts) {
   const std::size_t size = values.size() / experts;
@@ -185,8 +194,8 @@ TEST(GgufAdapter, experts_become_one_tensor) {
   const std::string prefix = "model.layers.0.block_sparse_moe.experts.";
   const AdapterFile adapter =
       make_adapter(make_family_inventory(config),
-                   {rule_on({prefix + "0.w3"}, 1, 5),
-                    rule_on({prefix + "2.w3", prefix + "2.w2"}, 3, 2)});
+                   {expert_rule({prefix + "0.w3"}, 1, 5),
+                    expert_rule({prefix + "2.w3", prefix + "2.w2"}, 3, 2)});
   ASSERT_EQ(adapter.records.size(), 3U);
   const TemporaryDirectory directory;
   const auto path = directory.path() / "a.gguf";
@@ -218,6 +227,29 @@ TEST(GgufAdapter, experts_become_one_tensor) {
   EXPECT_THAT(slice(values_of(file, name + "b"), 1, 3), testing::Each(0.0F));
 }
 
+// Adapters on all experts at once are the same file whichever layout the
+// checkpoint of the base has.
+TEST(GgufAdapter, packed_experts_are_written_as_single_ones) {
+  ModelConfig config = mixtral_config();
+  std::vector<std::string> texts;
+  for (const bool packed : {false, true}) {
+    config.experts.packed = packed;
+    const AdapterFile adapter =
+        make_adapter(make_family_inventory(config),
+                     {rule_on({"kind=expert", "router"}, 2, 5)});
+    ASSERT_EQ(adapter.records.size(), 3U);
+    const TemporaryDirectory directory;
+    const auto path = directory.path() / "a.gguf";
+    write_gguf_adapter(path, adapter, config);
+    texts.push_back(test::read_text(path));
+    const GgufFile file = GgufFile::open(path);
+    EXPECT_EQ(file.entries().size(), 2U * 4);
+    EXPECT_EQ(values_of(file, "blk.0.ffn_gate_exps.weight.lora_a"),
+              values_of(file, "blk.0.ffn_up_exps.weight.lora_a"));
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+}
+
 // Names without parts of their own; rows as they are.
 TEST(GgufAdapter, fused_tensors_of_phi_3_stay_fused) {
   ModelConfig config = mixtral_config();
@@ -225,9 +257,9 @@ TEST(GgufAdapter, fused_tensors_of_phi_3_stay_fused) {
   config.experts = {};
   config.layer_traits = {};
   config.prefix = {"model.language_model.", ""};
-  const AdapterFile adapter =
-      make_adapter(make_family_inventory(config),
-                   {rule_on({"qkv_proj", "gate_up_proj", "down_proj"}, 2, 4)});
+  const AdapterFile adapter = make_adapter(
+      make_family_inventory(config),
+      {expert_rule({"qkv_proj", "gate_up_proj", "down_proj"}, 2, 4)});
   const TemporaryDirectory directory;
   const auto path = directory.path() / "a.gguf";
   write_gguf_adapter(path, adapter, config);

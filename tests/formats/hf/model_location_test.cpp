@@ -63,6 +63,13 @@ TEST(ModelLocation, a_path_is_taken_as_it_is) {
   EXPECT_EQ(locate_model(file.string()), file);
 }
 
+TEST(ModelLocation, a_configuration_is_the_model_around_it) {
+  const TemporaryDirectory directory;
+  directory.write("m/config.json", "{}");
+  EXPECT_EQ(locate_model((directory.path() / "m/config.json").string()),
+            directory.path() / "m");
+}
+
 TEST(ModelLocation, cache_variables) {
   const TemporaryDirectory directory;
   const std::string root = directory.path().string();

@@ -42,7 +42,7 @@ inline AdapterFile make_adapter(const Inventory& inventory,
   float start = 1.0f;
   for (const Site& site : out.plan.sites) {
     const std::int64_t rank = site.adapter.rank;
-    out.records.push_back({numbered(rank, site.in, start),
+    out.records.push_back({numbered(site.experts * rank, site.in, start),
                            numbered(site.rows.size(), rank, -start),
                            std::nullopt});
     start += 0.125f;

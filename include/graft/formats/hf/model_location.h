@@ -7,9 +7,10 @@
 
 namespace graft {
 
-// Looks at HF_HUB_CACHE, then HF_HOME/hub, then ~/.cache/huggingface/hub, for
-// models--ORG--NAME/snapshots/<refs/main>. Throws ConfigError; a miss names
-// the command that downloads the model.
+// A path that is there is taken as it is, and a config.json as its directory.
+// Else looks at HF_HUB_CACHE, then HF_HOME/hub, then
+// ~/.cache/huggingface/hub, for models--ORG--NAME/snapshots/<refs/main>. Throws
+// ConfigError; a miss names the command that downloads the model.
 std::filesystem::path locate_model(std::string_view model);
 
 }  // namespace graft
