@@ -139,6 +139,10 @@ class LogitBuffer {
   at::Tensor all_;
 };
 
+bool is_cpu_half(const at::Tensor& x) {
+  return x.is_cpu() && x.element_size() == 2;
+}
+
 // x with zeros below it, in all `rows`.
 at::Tensor with_rows(const at::Tensor& x, std::int64_t rows) {
   if (x.size(0) == rows) return x;
@@ -171,6 +175,7 @@ HeadWorkPtr own_weight_work(const at::Tensor& x, const at::Tensor& weight,
 }
 
 // Any operation: the graph of one chunk at a time is built and differentiated.
+// Half types multiply few numbers of rows, as the frozen head does.
 HeadWorkPtr operation_work(const at::Tensor& x, LinearSlot& head,
                            const variable_list& parameters) {
   auto work = c10::make_intrusive<HeadWork>();
@@ -179,17 +184,22 @@ HeadWorkPtr operation_work(const at::Tensor& x, LinearSlot& head,
     work->gradients.push_back(at::zeros_like(parameter.detach()));
   }
   const variable_list totals = work->gradients;
-  work->chunk_loss = [&head, parameters, totals](HeadChunk& chunk) {
+  const std::int64_t limit = work->rows;
+  work->chunk_loss = [=, &head](HeadChunk& chunk) {
     const at::AutoGradMode graph(chunk.gradient);
-    const at::Tensor input = chunk.x.detach();
+    const std::int64_t count = chunk.x.size(0);
+    const std::int64_t all = multiplied_rows(count, limit, is_cpu_half(x));
+    const at::Tensor input = with_rows(chunk.x.detach(), all).detach();
     input.requires_grad_(chunk.dx.defined());
     const at::Tensor logits = head.forward(input).contiguous();
     // The gradient takes the place of the logits; whoever saved them for
     // backward is told by the version.
     at::Tensor values = logits.detach();
     values.unsafeGetTensorImpl()->bump_version();
-    const double loss = softmax_loss(values, chunk.targets, chunk.gradient);
+    at::Tensor real = values.narrow(0, 0, count);
+    const double loss = softmax_loss(real, chunk.targets, chunk.gradient);
     if (!chunk.gradient) return loss;
+    values.narrow(0, count, all - count).zero_();
     variable_list wanted = parameters;
     if (chunk.dx.defined()) wanted.push_back(input);
     const variable_list found =
@@ -198,7 +208,7 @@ HeadWorkPtr operation_work(const at::Tensor& x, LinearSlot& head,
     for (std::size_t i = 0; i < totals.size(); ++i) {
       if (found[i].defined()) totals[i].add_(found[i]);
     }
-    if (chunk.dx.defined()) chunk.dx.copy_(found.back());
+    if (chunk.dx.defined()) chunk.dx.copy_(found.back().narrow(0, 0, count));
     return loss;
   };
   return work;
@@ -220,7 +230,7 @@ at::Tensor frozen_head_loss(const at::Tensor& x,
   const at::Tensor rows = x.contiguous();
   auto work = c10::make_intrusive<HeadWork>();
   work->rows = rows_of_chunk(rows, head->out());
-  const bool half = rows.is_cpu() && rows.element_size() == 2;
+  const bool half = is_cpu_half(rows);
   const std::int64_t limit = work->rows;
   const LogitBuffer buffer(
       rows, multiplied_rows(std::min(limit, rows.size(0)), limit, half),

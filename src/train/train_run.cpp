@@ -219,7 +219,9 @@ void TrainRun::throw_diverged(const std::string& what,
       .hint = (saved_step_ < 0 ? std::string("Nothing was saved yet. ")
                                : "Last good save: step " +
                                      std::to_string(saved_step_) + ". ") +
-              "Try a lower training.learning_rate"});
+              (step_ == 0 ? "No step was taken yet: the model's weights are "
+                            "damaged, or too large for compute.dtype"
+                          : "Try a lower training.learning_rate")});
 }
 
 }  // namespace graft::training

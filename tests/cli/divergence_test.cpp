@@ -74,6 +74,10 @@ TEST_F(Divergence, a_model_of_nans) {
       run_graft({"generate", path("nan"), "--prompt", "The", "--threads", "1"});
   expect_error(greedy, 1, {"generate: the logits of new token 1", "NaN"});
   EXPECT_THAT(greedy.err, Not(HasSubstr("generate: generate:")));
+  const Outcome trained = run_graft(
+      {"train", path("nan"), data_, "-o", path("run"), "--threads", "1"});
+  expect_error(trained, 1, {"the loss of step 1 is not finite", "damaged"});
+  EXPECT_THAT(trained.err, Not(HasSubstr("learning_rate")));
   expect_error(run_graft({"generate", path("nan"), "--prompt", "The",
                           "--threads", "1", "--temperature", "1"}),
                1, {"generate: the logits of new token 1", "NaN"});

@@ -24,8 +24,10 @@ class LowRankOp : public LinearOp {
  public:
   LowRankOp(at::Tensor a, at::Tensor b) : a_(std::move(a)), b_(std::move(b)) {}
   at::Tensor forward(const LinearSlot& slot, const LinearInput& x) override {
+    numbers.insert(x.value.size(0));
     return slot.base_forward(x.value) + at::linear(at::linear(x.value, a_), b_);
   }
+  std::set<std::int64_t> numbers;  // of rows that were multiplied
 
  private:
   at::Tensor a_, b_;
@@ -72,6 +74,40 @@ TEST(HeadLoss, half_types_multiply_few_numbers_of_rows) {
   // Logits and their gradients are rounded to 8 bits.
   EXPECT_NEAR(loss.item<double>() / want.item<double>(), 1.0, 2e-3);
   EXPECT_LT(distance(x.grad().to(at::kFloat), wide.grad()), 1e-2);
+}
+
+// Without it memory grew with each number of labels that a run saw.
+TEST(HeadLoss, adapted_heads_of_half_types_multiply_few_numbers_of_rows) {
+  at::manual_seed(14);
+  const at::Tensor weight = at::randn({kVocabulary, 4}).to(at::kBFloat16);
+  LinearSlot head(FrozenWeight::make({{weight, nullptr}}, ComputeMode::kNative,
+                                     WeightLayout::kBlocks),
+                  {});
+  const at::Tensor a =
+      head.register_parameter("a", at::randn({2, 4}).to(at::kBFloat16), false);
+  const at::Tensor b = head.register_parameter(
+      "b", at::randn({kVocabulary, 2}).to(at::kBFloat16));
+  const auto op = std::make_shared<LowRankOp>(a, b);
+  head.set_op(op);
+  for (const std::int64_t rows : {1, 60, 128, 300, 301, 1030}) {
+    const at::Tensor x =
+        at::randn({rows, 4}).to(at::kBFloat16).requires_grad_(true);
+    const at::Tensor targets = at::randint(0, kVocabulary, {rows}, at::kLong);
+    b.mutable_grad() = at::Tensor();
+    const at::Tensor loss = head_loss(x, head, targets);
+    loss.backward();
+    const at::Tensor wide = x.detach().to(at::kFloat).requires_grad_(true);
+    const at::Tensor b2 = b.detach().to(at::kFloat).requires_grad_(true);
+    const at::Tensor low = at::linear(wide, a.to(at::kFloat));
+    const at::Tensor want = definition(
+        at::linear(wide, weight.to(at::kFloat)) + at::linear(low, b2), targets);
+    want.backward();
+    // Logits, their parts and their gradients are rounded to 8 bits.
+    EXPECT_NEAR(loss.item<double>() / want.item<double>(), 1.0, 1e-2) << rows;
+    EXPECT_LT(distance(x.grad().to(at::kFloat), wide.grad()), 3e-2) << rows;
+    EXPECT_LT(distance(b.grad().to(at::kFloat), b2.grad()), 3e-2) << rows;
+  }
+  EXPECT_EQ(op->numbers, (std::set<std::int64_t>{128, 384, 1024}));
 }
 
 TEST(HeadLoss, of_an_adapted_head) {
