@@ -15,9 +15,6 @@ namespace {
 
 constexpr std::size_t kNoHit = PatternSet::kNoHit;
 
-// From this many list entries on, PEFT replaces them by fewer endings.
-constexpr std::size_t kCondensedFrom = 20;
-
 // Null when the family has none and parameters are targeted instead.
 const PeftDefaults* default_or_null(const Rule& rule,
                                     const Inventory* inventory) {

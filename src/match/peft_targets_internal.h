@@ -22,6 +22,10 @@ namespace graft {
 
 struct HfParameter;
 
+// From this many list entries on, PEFT replaces them by fewer endings, which
+// changes what layers_to_transform filters.
+inline constexpr std::size_t kCondensedFrom = 20;
+
 // A module of the Hugging Face world: a module of the inventory or a part.
 struct HfUnit {
   std::size_t part = kWhole;

@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "formats/hf/config_inventory_internal.h"
-#include "graft/base/checked_math.h"
 #include "graft/base/error.h"
 #include "graft/formats/hf/weight_table.h"
 #include "graft/io/gguf.h"
 #include "graft/io/sharded_safetensors.h"
 #include "io/json_file_internal.h"
+#include "match/text_table_internal.h"
 #include "merge/model_rows_internal.h"
 #include "merge/tensor_group_internal.h"
 
@@ -146,7 +146,7 @@ using Row = std::array<std::string, 5>;
 
 Row row_of(const TensorGroup& group) {
   return {printable(group.name), group.dtype, shape_text(group.shape),
-          std::to_string(group.count), grouped_number(group.parameters)};
+          std::to_string(group.count), with_separators(group.parameters)};
 }
 
 // Columns as wide as their widest cell; numbers to the right.
@@ -195,9 +195,9 @@ Inspection inspect_path(const fs::path& path, bool fold) {
 
 std::string inspection_to_text(const Inspection& inspection) {
   std::string out = inspection.kind + " ";
-  out += inspection.path.string() + ": " + grouped_number(inspection.tensors) +
-         " tensors, " + grouped_number(inspection.parameters) +
-         " parameters, " + grouped_number(inspection.bytes) + " bytes";
+  out += inspection.path.string() + ": " + with_separators(inspection.tensors) +
+         " tensors, " + with_separators(inspection.parameters) +
+         " parameters, " + with_separators(inspection.bytes) + " bytes";
   if (!inspection.files.empty()) out += " in " + join(inspection.files);
   out += '\n';
   const auto model = model_rows(inspection);

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "io/json_file_internal.h"
+#include "match/text_table_internal.h"
 #include "merge/model_rows_internal.h"
 
 namespace graft {
@@ -12,7 +13,7 @@ namespace {
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
 std::string number(std::int64_t value) {
-  return grouped_number(static_cast<std::uint64_t>(value));
+  return with_separators(static_cast<std::uint64_t>(value));
 }
 
 std::string decimal(double value) {
@@ -60,7 +61,7 @@ std::string activation_name(Activation activation) {
 
 // "134,515,008; BF16 99.9 %, F32 0.1 %".
 std::string parameters_text(const Inspection& inspection) {
-  std::string out = grouped_number(inspection.parameters);
+  std::string out = with_separators(inspection.parameters);
   const auto total = static_cast<double>(inspection.parameters);
   std::vector<std::pair<std::uint64_t, std::string>> shares;
   for (const auto& [dtype, count] : inspection.dtypes) {
@@ -132,7 +133,7 @@ std::string experts_text(const Inspection& inspection) {
          ", " + number(config.experts.per_token) + " a token, in " +
          layer_ranges(config,
                       [](const LayerTraits& layer) { return layer.experts; }) +
-         "; " + grouped_number(inspection.parameters - idle) +
+         "; " + with_separators(inspection.parameters - idle) +
          " parameters at work for a token";
 }
 
@@ -198,15 +199,6 @@ void add_config(const Inspection& inspection, nlohmann::ordered_json& out) {
 }
 
 }  // namespace
-
-std::string grouped_number(std::uint64_t value) {
-  std::string out = std::to_string(value);
-  for (std::size_t i = out.size(); i > 3;) {
-    i -= 3;
-    out.insert(i, ",");
-  }
-  return out;
-}
 
 std::vector<std::pair<std::string, std::string>> model_rows(
     const Inspection& inspection) {

@@ -19,7 +19,4 @@ std::vector<std::pair<std::string, std::string>> model_rows(
 // null for what is no model. Keys: docs/commands.md.
 nlohmann::ordered_json model_to_json(const Inspection& inspection);
 
-// 1234567 as 1,234,567.
-std::string grouped_number(std::uint64_t value);
-
 }  // namespace graft

@@ -9,26 +9,11 @@
 #include "formats/gguf/gguf_layers_internal.h"
 #include "formats/gguf/gguf_names_internal.h"
 #include "formats/gguf/gguf_rope_internal.h"
+#include "formats/hf/family_read_internal.h"
 #include "graft/base/error.h"
 
 namespace graft {
 namespace {
-
-// Whether the family gives the key a meaning.
-using IsRead = bool (*)(const Family&);
-
-bool never(const Family&) { return false; }
-bool has_window(const Family& family) {
-  return family.switches.window != WindowRule::kNone;
-}
-bool caps_attention(const Family& family) {
-  return family.switches.attention_soft_cap >= 0 ||
-         family.switches.ignores_attention_cap;
-}
-bool caps_logits(const Family& family) {
-  return family.switches.logit_soft_cap >= 0;
-}
-bool has_experts(const Family& family) { return family.experts.has; }
 
 // A key that changes the maths, and the value that does not.
 struct NeutralKey {

@@ -12,13 +12,10 @@
 
 #include "formats/hf/adapter_names_internal.h"
 #include "formats/hf/key_merging_internal.h"
+#include "match/peft_targets_internal.h"
 
 namespace graft {
 namespace {
-
-// From this many list entries on, PEFT condenses the list, which changes what
-// layers_to_transform filters.
-constexpr std::size_t kCondensedFrom = 20;
 
 using Views = std::vector<std::string_view>;
 using ViewSet = std::unordered_set<std::string_view>;

@@ -4,29 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "formats/hf/family_read_internal.h"
 #include "formats/hf/unsupported_field_internal.h"
 
 namespace graft {
 namespace {
 
-// Whether the family gives the field a meaning.
-using IsRead = bool (*)(const Family&);
-
-bool never(const Family&) { return false; }
-bool has_window(const Family& family) {
-  return family.switches.window != WindowRule::kNone;
-}
-bool caps_attention(const Family& family) {
-  return family.switches.attention_soft_cap >= 0 ||
-         family.switches.ignores_attention_cap;
-}
-bool caps_logits(const Family& family) {
-  return family.switches.logit_soft_cap >= 0;
-}
 bool has_query_scalar(const Family& family) {
   return family.switches.query_scalar > 0;
 }
-bool has_experts(const Family& family) { return family.experts.has; }
 bool rotates_partly(const Family& family) {
   return family.switches.partial_rotary;
 }

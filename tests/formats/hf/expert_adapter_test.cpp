@@ -16,6 +16,7 @@
 namespace graft {
 namespace {
 
+using test::make_adapter;
 using test::numbered;
 using test::rule_on;
 using testing::ElementsAre;
@@ -39,20 +40,6 @@ Inventory moe_inventory(const std::string& type = "qwen3_moe",
   config.layer_traits.assign(3, {.experts = true});
   if (type == "qwen3_moe") config.layer_traits[0].experts = false;
   return make_family_inventory(config);
-}
-
-AdapterFile make_adapter(const Inventory& inventory, std::vector<Rule> rules) {
-  AdapterFile out;
-  out.plan = Selector::compile(std::move(rules)).select(inventory);
-  float start = 1.0f;
-  for (const Site& site : out.plan.sites) {
-    const std::int64_t rank = site.adapter.rank;
-    out.records.push_back({numbered(site.experts * rank, site.in, start),
-                           numbered(site.rows.size(), rank, -start),
-                           std::nullopt});
-    start += 0.125f;
-  }
-  return out;
 }
 
 TEST(ExpertTensors, columns_are_by_rank_then_by_expert) {
